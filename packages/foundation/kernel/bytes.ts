@@ -1,0 +1,47 @@
+/** Joins `parts` into one array of their total length. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+/** Tells whether both arrays hold the same bytes. Not for secrets: its time depends on the content. */
+export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false
+  for (let at = 0; at < left.length; at += 1) if (left[at] !== right[at]) return false
+  return true
+}
+
+/** Writes bytes as lower-case hex without separators. */
+export function toHex(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += HEX_PAIRS[byte]
+  return text
+}
+
+/** Every byte in hex. */
+const HEX_PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+/**
+ * Reads hex; white space is allowed between bytes, as in data sheets.
+ *
+ * @throws `TypeError` when it is not hex: meant for constants, not for outside input
+ */
+export function fromHex(text: string): Uint8Array {
+  const digits = text.replaceAll(/\s+/g, '')
+  if (!/^(?:[0-9a-fA-F]{2})*$/.test(digits)) throw new TypeError(`not hex: ${text.slice(0, 40)}`)
+  const bytes = new Uint8Array(digits.length / 2)
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16)
+  return bytes
+}
+
+/** Writes `value`, 0 to 65 535, as two bytes, high byte first. */
+export function uint16(value: number): Uint8Array {
+  return Uint8Array.of((value >> 8) & 0xff, value & 0xff)
+}

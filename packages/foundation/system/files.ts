@@ -1,0 +1,131 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type Fault, faults, type Raise } from '../kernel/index.ts'
+
+export const FILE_FAULTS = {
+  FILE_NOT_PERMITTED: {
+    blame: 'operator',
+    message: 'no permission to use {path}',
+    remedy: 'Give this user the right to read and write there, or name another place.',
+  },
+  DISK_FULL: {
+    blame: 'operator',
+    message: 'no space is left to write {path}',
+    remedy: 'Free some space on that disk and run the command again; what was acknowledged before is kept.',
+  },
+  FILE_UNUSABLE: {
+    blame: 'operator',
+    message: 'cannot use {path}: {why}',
+    remedy: 'Check the path and the disk, then run the command again.',
+  },
+} as const
+export const fileFault: Raise<typeof FILE_FAULTS> = faults(FILE_FAULTS)
+
+/**
+ * Replaces a file so that a reader sees the old content or the new, also after a crash: writes beside it, flushes to
+ * disk, renames, flushes the folder.
+ *
+ * @throws `FILE_NOT_PERMITTED`, `DISK_FULL`, `FILE_UNUSABLE`
+ */
+export function replaceFile(
+  path: string,
+  content: Uint8Array | string,
+  options: { readonly mode?: number } = {},
+): void {
+  const draft = `${path}.new`
+  try {
+    // What a crash left there, or somebody put there, has its own mode or leads elsewhere: it is not written into.
+    rmSync(draft, { force: true })
+    const descriptor = openSync(draft, 'wx', options.mode ?? 0o600)
+    try {
+      writeAll(descriptor, typeof content === 'string' ? Buffer.from(content) : content)
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+    renameSync(draft, path)
+    flushFolder(dirname(path))
+  } catch (error) {
+    discardDraft(draft)
+    throw asFileFault(error, path)
+  }
+}
+
+/** Removes a draft where that can be done; why it was not finished is what the caller must hear. */
+function discardDraft(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // It never came to be (a file stands where its folder should), or its folder takes no changes.
+  }
+}
+
+/**
+ * Makes a folder and those above it, for this user only.
+ *
+ * @throws `FILE_NOT_PERMITTED`, `DISK_FULL`, `FILE_UNUSABLE`
+ */
+export function makeFolder(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    return path
+  } catch (error) {
+    throw asFileFault(error, path)
+  }
+}
+
+/**
+ * Reads a text file; `undefined` when there is none.
+ *
+ * @throws `FILE_NOT_PERMITTED`, `FILE_UNUSABLE`
+ */
+export function readTextFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw asFileFault(error, path)
+  }
+}
+
+/** Writes every byte to an open file: one `write` may take fewer. */
+export function writeAll(descriptor: number, content: Uint8Array): void {
+  for (let at = 0; at < content.length; ) at += writeSync(descriptor, content, at)
+}
+
+/** Flushes a folder's entries to disk, so that a rename in it survives a power cut. */
+export function flushFolder(path: string): void {
+  const descriptor = openSync(join(path, '.'), 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Translates what the file system said about `path` into one of {@link FILE_FAULTS}. */
+export function asFileFault(error: unknown, path: string): Fault {
+  const code = codeOf(error)
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return fileFault('FILE_NOT_PERMITTED', { path }, error)
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') return fileFault('DISK_FULL', { path }, error)
+  return fileFault('FILE_UNUSABLE', { path, why: reasonOf(code) }, error)
+}
+
+function reasonOf(code: string | undefined): string {
+  return REASONS.get(code ?? '') ?? code ?? 'the file system refused'
+}
+
+/** What some of the system's error codes mean for a path. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'the folder it should be in is not there (ENOENT)'],
+  ['ENOTDIR', 'a part of the path is a file and not a folder (ENOTDIR)'],
+  ['EEXIST', 'something else of that name is there already (EEXIST)'],
+  ['EISDIR', 'it is a folder (EISDIR)'],
+  ['ENAMETOOLONG', 'the name is too long (ENAMETOOLONG)'],
+  ['EMFILE', 'too many files are open (EMFILE)'],
+  ['EIO', 'the disk failed (EIO)'],
+])
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}

@@ -1,0 +1,49 @@
+/** X.509: names, certificates, requests, profiles, chains, and the port Signer. */
+export { CERTIFICATE_BYTES_MAX, Certificate, parseCertificate, parseCertificates } from './certificate.ts'
+export {
+  CHAIN_LENGTH_MAX,
+  type ChainPurpose,
+  type ChainRequest,
+  INTERMEDIATES_COUNT_MAX,
+  SIGNATURE_CHECKS_MAX,
+  VerifiedChain,
+  verifyChain,
+} from './chain.ts'
+export {
+  type CrlRequest,
+  REVOCATION_REASONS,
+  type RevocationReason,
+  type RevokedCertificate,
+  signCrl,
+} from './crl.ts'
+export { CSR_BYTES_MAX, type CsrRequest, createCsr, VerifiedCsr, verifyCsr } from './csr.ts'
+export type { KeyUsage } from './extensions.ts'
+export { X509_FAULTS, x509Fault } from './faults.ts'
+export { ALTERNATIVE_NAMES_COUNT_MAX, type AlternativeName } from './general-name.ts'
+export { checkHostName } from './host-name.ts'
+export { Linted, newSerialNumber } from './linted.ts'
+export { CERTIFICATE_LINTS, type IssueRequest, type Lint, REQUEST_LINTS } from './lints.ts'
+export { type DistinguishedName, formatName, NAME_ATTRIBUTES_COUNT_MAX, type NameAttribute } from './name.ts'
+export { fromPem, PEM_CHARACTERS_MAX, type PemLabel, toPem } from './pem.ts'
+export {
+  type CertificateProfile,
+  DEVICE,
+  ENDPOINT,
+  ISSUING_CA,
+  type KeyKind,
+  NO_EXPIRATION,
+  ROOT_CA,
+  VENDOR_DEVICE,
+  VERIFICATION,
+} from './profile.ts'
+export {
+  type Curve,
+  type KeyAlgorithm,
+  pointFromSpki,
+  RSA_BITS_MAX,
+  RSA_BITS_MIN,
+  spkiFromPoint,
+} from './public-key.ts'
+export { verifySignature } from './signature.ts'
+export type { SignatureAlgorithm, Signer } from './signer.ts'
+export { SoftwareSigner } from './software-signer.ts'

@@ -1,0 +1,138 @@
+import { constants, type KeyObject, verify } from 'node:crypto'
+import { fromHex, isFault, toHex } from '../kernel/index.ts'
+import { DerError, enterDer, TAG } from './der.ts'
+import { readOctetsOfBitString } from './der-values.ts'
+import { isSupportedKey, openPublicKey, readKeyAlgorithm } from './public-key.ts'
+import type { SignatureAlgorithm } from './signer.ts'
+
+/** A DER structure that is signed, such as a certificate. */
+export interface Signed {
+  /** The octets under the signature. */
+  readonly message: Uint8Array
+  /** The DER AlgorithmIdentifier that says how it was made. */
+  readonly algorithm: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** Reads `SEQUENCE { signed part, AlgorithmIdentifier, BIT STRING }`, the shape of certificates, requests and CRLs. */
+export function readSigned(der: Uint8Array): Signed {
+  const fields = enterDer(der, TAG.SEQUENCE)
+  const message = fields.take(TAG.SEQUENCE).raw
+  const algorithm = fields.take(TAG.SEQUENCE).raw
+  const signature = readOctetsOfBitString(fields.take(TAG.BIT_STRING).content)
+  fields.end()
+  return { message, algorithm, signature }
+}
+
+/**
+ * Tells whether `signature` over `message` was made by the key in `publicKey` (DER SubjectPublicKeyInfo), in the way
+ * a {@link Signer} with this algorithm makes it. Anything wrong with key or signature is a plain no.
+ */
+export function verifySignature(check: {
+  readonly publicKey: Uint8Array
+  readonly algorithm: SignatureAlgorithm
+  readonly message: Uint8Array
+  readonly signature: Uint8Array
+}): boolean {
+  const key = openVerificationKey(check.publicKey)
+  return key !== undefined && isSignedWith(key, { ...check, algorithm: algorithmIdentifier(check.algorithm) })
+}
+
+/**
+ * Opens a key for {@link isSignedWith}; `undefined` when it is unsound or of an unsupported kind. The keys opened last
+ * are kept: in the minutes around its birth, a device's key is needed by each who checks it.
+ */
+export function openVerificationKey(publicKey: Uint8Array): KeyObject | undefined {
+  const spki = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString('latin1')
+  const known = OPENED_KEYS.get(spki)
+  if (known !== undefined) return known
+  const key = openSupportedKey(publicKey)
+  if (key === undefined) return undefined
+  const [oldest] = OPENED_KEYS.keys()
+  if (OPENED_KEYS.size >= OPENED_KEYS_COUNT_MAX && oldest !== undefined) OPENED_KEYS.delete(oldest)
+  OPENED_KEYS.set(spki, key)
+  return key
+}
+
+/** Opened keys by their DER, oldest first; unsound ones are not among them. */
+const OPENED_KEYS = new Map<string, KeyObject>()
+
+/** Keys that are kept open, at about a kilobyte each: more than the sockets of one line. */
+const OPENED_KEYS_COUNT_MAX = 512
+
+function openSupportedKey(publicKey: Uint8Array): KeyObject | undefined {
+  try {
+    return isSupportedKey(readKeyAlgorithm(publicKey)) ? openPublicKey(publicKey) : undefined
+  } catch (error) {
+    if (error instanceof DerError || isFault(error, 'KEY_UNREADABLE')) return undefined
+    throw error
+  }
+}
+
+/** Tells whether `key` made this signature; an algorithm that is not accepted here never did. */
+export function isSignedWith(key: KeyObject, signed: Signed): boolean {
+  const row = ALGORITHM_BY_DER.get(toHex(signed.algorithm))
+  if (row === undefined || row.keyType !== key.asymmetricKeyType) return false
+  return verify(row.hash, signed.message, { key, ...row.padding }, signed.signature)
+}
+
+/** Gives the DER AlgorithmIdentifier of signatures with this algorithm. */
+export function algorithmIdentifier(algorithm: SignatureAlgorithm): Uint8Array {
+  return fromHex(SIGNER_ALGORITHMS[algorithm])
+}
+
+/** Gives how a signer with this key signs; `undefined` when there is no such signer. */
+export function signatureAlgorithmOf(publicKey: Uint8Array): SignatureAlgorithm | undefined {
+  const algorithm = readKeyAlgorithm(publicKey)
+  if (algorithm === 'ec-p256') return 'ecdsa-p256-sha256'
+  if (algorithm === 'ec-p384') return 'ecdsa-p384-sha384'
+  return algorithm.startsWith('rsa-') && isSupportedKey(algorithm) ? 'rsa-pkcs1-sha256' : undefined
+}
+
+/** RFC 5758 §3.2 and RFC 4055 §5: for ECDSA the parameters are absent, for RSA they are NULL. */
+const ECDSA_SHA256 = '300a06082a8648ce3d040302'
+const ECDSA_SHA384 = '300a06082a8648ce3d040303'
+const ECDSA_SHA512 = '300a06082a8648ce3d040304'
+const RSA_SHA256 = '300d06092a864886f70d01010b0500'
+const RSA_SHA384 = '300d06092a864886f70d01010c0500'
+const RSA_SHA512 = '300d06092a864886f70d01010d0500'
+
+const SIGNER_ALGORITHMS: Readonly<Record<SignatureAlgorithm, string>> = {
+  'ecdsa-p256-sha256': ECDSA_SHA256,
+  'ecdsa-p384-sha384': ECDSA_SHA384,
+  'rsa-pkcs1-sha256': RSA_SHA256,
+}
+
+interface AlgorithmRow {
+  readonly hash: 'sha256' | 'sha384' | 'sha512'
+  readonly keyType: 'ec' | 'rsa'
+  readonly padding?: { readonly padding: number; readonly saltLength: number }
+}
+
+/** RSASSA-PSS with one hash for everything and a salt as long as it, as RFC 4055 §3.1 spells it. */
+function pss(hashOidEnd: string, saltLength: number): string {
+  const hash = `300d06096086480165030402${hashOidEnd}0500`
+  const mgf = `301a06092a864886f70d010108${hash}`
+  const salt = `0201${saltLength.toString(16)}`
+  return `304106092a864886f70d01010a3034a00f${hash}a11c${mgf}a203${salt}`
+}
+
+/**
+ * The signatures that are accepted, by their whole AlgorithmIdentifier: those that AWS IoT accepts, without DSA.
+ * SHA-1 and MD5 are absent on purpose.
+ */
+const ALGORITHM_BY_DER: ReadonlyMap<string, AlgorithmRow> = new Map<string, AlgorithmRow>([
+  [ECDSA_SHA256, { hash: 'sha256', keyType: 'ec' }],
+  [ECDSA_SHA384, { hash: 'sha384', keyType: 'ec' }],
+  [ECDSA_SHA512, { hash: 'sha512', keyType: 'ec' }],
+  [RSA_SHA256, { hash: 'sha256', keyType: 'rsa' }],
+  [RSA_SHA384, { hash: 'sha384', keyType: 'rsa' }],
+  [RSA_SHA512, { hash: 'sha512', keyType: 'rsa' }],
+  [pss('01', 32), { hash: 'sha256', keyType: 'rsa', padding: pssPadding(32) }],
+  [pss('02', 48), { hash: 'sha384', keyType: 'rsa', padding: pssPadding(48) }],
+  [pss('03', 64), { hash: 'sha512', keyType: 'rsa', padding: pssPadding(64) }],
+])
+
+function pssPadding(saltLength: number): { padding: number; saltLength: number } {
+  return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }
+}
