@@ -1,0 +1,39 @@
+/**
+ * PKCS#11 over the p11-kit remote protocol, without I/O: the codec, and a secure element as a token. What listens, and
+ * what drives a vendor's module, is in `@birthmark/chip/cryptoki/adapters`.
+ */
+export type { Attribute, AttributeRoom, AttributeShape, AttributeValue, SizeOnly } from './attribute.ts'
+export { shapeOf } from './attribute.ts'
+export {
+  type ArgumentTypes,
+  CALL_NAMES,
+  type CallName,
+  type RequestArguments,
+  type ResponseArguments,
+} from './calls.ts'
+export {
+  type CertificateFields,
+  ecPointOf,
+  P256_PARAMETERS,
+  readCertificateFields,
+  signatureFromHalves,
+  signatureHalves,
+  spkiOfEcPoint,
+} from './der.ts'
+export { CRYPTOKI_FAULTS, cryptokiFault } from './faults.ts'
+export { BODY_BYTES_MAX, encodeFrame, type Frame, FrameReader, OPTIONS_BYTES_MAX, VERSION_MAX } from './frame.ts'
+export type { Dialect, Mechanism, MechanismParameter } from './mechanism.ts'
+export {
+  decodeRequest,
+  decodeResponse,
+  encodeError,
+  encodeRequest,
+  encodeResponse,
+  type Request,
+  type Response,
+} from './message.ts'
+export { CKA, CKF, CKK, CKM, CKO, CKR, CKU } from './standard.ts'
+export { type ApplicationOptions, TokenApplication } from './token/application.ts'
+export type { Hash, HashName, StartHash } from './token/session.ts'
+export type { KeyPlace, TokenSource } from './token/source.ts'
+export { PIN_TRIES_MAX, Token, type TokenOptions } from './token/token.ts'

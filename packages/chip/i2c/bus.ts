@@ -1,0 +1,26 @@
+/**
+ * A master's view of one chip on an I2C bus. Every call is one transaction, START to STOP; calls are made one after
+ * another. A read gives the register that the last write named in its first byte.
+ */
+export interface I2cBus {
+  /** @throws `I2C_NOT_ACKNOWLEDGED` when the chip does not answer its address; `I2C_BUS_GONE` */
+  write(bytes: Uint8Array): Promise<void>
+  /** @throws `I2C_NOT_ACKNOWLEDGED`, `I2C_BUS_GONE` */
+  read(count: number): Promise<Uint8Array>
+  /** Lets go of the bus; harmless when repeated. What is under way fails with `I2C_BUS_GONE`. */
+  close(): Promise<void>
+}
+
+/** A chip as the wires see it: what a bus, in memory or over a socket, talks to. */
+export interface I2cSlave {
+  /** Its current 7-bit address. */
+  readonly address: number
+  /** Takes a write transaction; false is a NACK. */
+  write(bytes: Uint8Array): boolean
+  /** Answers a read transaction of `count` bytes; `undefined` is a NACK. */
+  read(count: number): Uint8Array | undefined
+  /** Gets its supply: everything volatile starts over. */
+  powerUp(): void
+  /** Loses its supply and does not answer any more. Harmless when repeated. */
+  powerDown(): void
+}

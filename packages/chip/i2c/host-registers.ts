@@ -1,0 +1,116 @@
+import { type Instant, instant, later, type Millis, millis, uint16 } from '@birthmark/foundation/kernel'
+import { i2cFault } from './faults.ts'
+import { type ControlFrame, type DamagedFrame, type DataFrame, decodeFrame, encodeFrame } from './frame.ts'
+import { decodeState, REGISTER } from './registers.ts'
+import type { Steps } from './steps.ts'
+
+/**
+ * The chip's registers as a host uses them. A chip that does not answer its address, because it sleeps or starts, is
+ * addressed again until {@link NACK_PATIENCE} is over; so every method may throw `I2C_NOT_ACKNOWLEDGED` and what the
+ * bus throws.
+ *
+ * Source: IFX I2C protocol specification v1.65, physical layer.
+ */
+export class HostRegisters {
+  #now: Instant = instant(0)
+
+  /** When the last transaction ended. */
+  get now(): Instant {
+    return this.#now
+  }
+
+  /** Offers a frame to the chip. */
+  *writeFrame(frame: DataFrame | ControlFrame): Steps<void> {
+    const encoded = encodeFrame(frame)
+    const bytes = new Uint8Array(1 + encoded.length)
+    bytes[0] = REGISTER.DATA
+    bytes.set(encoded, 1)
+    yield* this.#write(bytes)
+  }
+
+  /**
+   * Gives the next frame that the chip offers, looking at once and then until `deadline`; `undefined` when it offers
+   * none until then, or is idle for too long.
+   */
+  *pollFrame(deadline: Instant, frameBytesMax: number): Steps<DataFrame | ControlFrame | DamagedFrame | undefined> {
+    let idleSince = this.#now
+    for (let looks = 0; ; looks++) {
+      const state = decodeState(yield* this.#read(REGISTER.I2C_STATE, 4))
+      const waiting = state?.waiting ?? 0
+      if (state?.busy !== false || waiting > 0) idleSince = this.#now
+      if (waiting > frameBytesMax) return { kind: 'damaged', why: 'size' }
+      if (waiting > 0) return decodeFrame(yield* this.#read(REGISTER.DATA, waiting))
+      if (this.#now >= deadline || this.#now >= later(idleSince, IDLE_PATIENCE)) return undefined
+      yield { do: 'pause', delay: millis(Math.min(1 + looks, POLL_PAUSE_MS_MAX)) }
+    }
+  }
+
+  /** Tells whether the chip certainly has nothing to say. */
+  *isSilent(): Steps<boolean> {
+    return decodeState(yield* this.#read(REGISTER.I2C_STATE, 4))?.waiting === 0
+  }
+
+  /** Gives the frame length that the chip works with, in bytes. */
+  *frameLength(): Steps<number> {
+    const bytes = yield* this.#read(REGISTER.DATA_REG_LEN, 2)
+    return ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)
+  }
+
+  /** Asks for a frame length and gives the one that the chip works with now. */
+  *setFrameLength(count: number): Steps<number> {
+    yield* this.#write(Uint8Array.of(REGISTER.DATA_REG_LEN, ...uint16(count)))
+    return yield* this.frameLength()
+  }
+
+  /** Asks for a warm reset and waits until it must be over. */
+  *softReset(): Steps<void> {
+    yield* this.#write(Uint8Array.of(REGISTER.SOFT_RESET, 0, 0))
+    yield { do: 'pause', delay: RESET_PAUSE }
+  }
+
+  *#read(register: number, count: number): Steps<Uint8Array> {
+    yield* this.#write(Uint8Array.of(register))
+    const started = this.#now
+    for (;;) {
+      const report = yield { do: 'read', count }
+      this.#now = report.now
+      if (report.bytes !== undefined) return report.bytes
+      yield* this.#pauseAfterNack(started)
+    }
+  }
+
+  *#write(bytes: Uint8Array): Steps<void> {
+    let started: Instant | undefined
+    for (;;) {
+      const report = yield { do: 'write', bytes }
+      this.#now = report.now
+      if (!report.nacked) return
+      started ??= report.now
+      yield* this.#pauseAfterNack(started)
+    }
+  }
+
+  *#pauseAfterNack(started: Instant): Steps<void> {
+    if (this.#now >= later(started, NACK_PATIENCE)) throw i2cFault('I2C_NOT_ACKNOWLEDGED')
+    const report = yield { do: 'pause', delay: NACK_PAUSE }
+    this.#now = report.now
+  }
+}
+
+/**
+ * A chip that took a command is busy or has something to read; one that is neither for this long has lost it, to a
+ * reset for example. Well above the pause before a response is offered again.
+ */
+const IDLE_PATIENCE: Millis = millis(250)
+
+/** A chip that does not answer its address for this long is not there: 100 ms in the data sheet, doubled. */
+const NACK_PATIENCE: Millis = millis(200)
+
+/** Between two tries to address a sleeping chip, as the vendor's library does. */
+const NACK_PAUSE: Millis = millis(1)
+
+/** Longest pause between two looks at I2C_STATE, in milliseconds, as the vendor's library does. */
+const POLL_PAUSE_MS_MAX = 5
+
+/** After a reset while non-volatile memory was being programmed (data sheet v2.70). */
+const RESET_PAUSE: Millis = millis(12)

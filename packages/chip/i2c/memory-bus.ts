@@ -1,0 +1,28 @@
+import type { I2cBus, I2cSlave } from './bus.ts'
+import { i2cFault } from './faults.ts'
+
+/** Connects a host to a chip in the same process. As with a socket, the chip has power while the bus is open. */
+export function memoryBus(slave: I2cSlave): I2cBus {
+  let isOpen = true
+  slave.powerDown()
+  slave.powerUp()
+  const ensureOpen = (): void => {
+    if (!isOpen) throw i2cFault('I2C_BUS_GONE')
+  }
+  return {
+    async write(bytes) {
+      ensureOpen()
+      if (!slave.write(bytes)) throw i2cFault('I2C_NOT_ACKNOWLEDGED')
+    },
+    async read(count) {
+      ensureOpen()
+      const bytes = slave.read(count)
+      if (bytes === undefined) throw i2cFault('I2C_NOT_ACKNOWLEDGED')
+      return bytes
+    },
+    async close() {
+      if (isOpen) slave.powerDown()
+      isOpen = false
+    },
+  }
+}
