@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { type Clock, Fault, instant, silentLog } from '@birthmark/foundation/kernel'
+import { scratchFolder } from '../../../testing/testkit/scratch-folder.ts'
+import { type ChainFile, openChainFile } from './chain-file.ts'
+import { Ledger, type LedgerOptions } from './ledger.ts'
+import type { LedgerRecord } from './records.ts'
+import { verifyLedger } from './verify.ts'
+
+const UIDS: readonly string[] = Array.from({ length: 6 }, (_, index) => `0000000${index}`)
+const FINGERPRINT = 'f0'.repeat(32)
+const clock: Clock = { now: () => instant(Date.UTC(2026, 0, 31)) }
+
+test('a device is known by its last record, also after the ledger was opened again', async (t) => {
+  const options = await newLedger(t)
+  const first = await Ledger.open(options)
+  await first.record(begun('aabbccdd'))
+  await first.record(made('aabbccdd'))
+  await first.record(begun('11223344'))
+  await first.close()
+  const again = await Ledger.open(options)
+  assert.deepEqual(again.device('aabbccdd'), {
+    uid: 'aabbccdd',
+    order: 'order-1',
+    stage: 'made',
+    fingerprint: FINGERPRINT,
+  })
+  assert.equal(again.device('11223344')?.stage, 'begun')
+  assert.equal(again.device('99999999'), undefined)
+  assert.deepEqual(again.count('order-1'), { begun: 1, made: 1, locked: 0, scrapped: 0 })
+  const kinds: string[] = []
+  for await (const entry of again.entries()) kinds.push(`${entry.seq} ${entry.content.kind} ${entry.content.uid}`)
+  assert.deepEqual(kinds, ['1 begun aabbccdd', '2 made aabbccdd', '3 begun 11223344'])
+  await again.close()
+})
+
+const REFUSED_STEPS: readonly (readonly [why: string, before: readonly LedgerRecord[], record: LedgerRecord])[] = [
+  ['made without a key', [], made('aabbccdd')],
+  ['locked without a key', [], locked('aabbccdd')],
+  ['a second key', [begun('aabbccdd')], begun('aabbccdd')],
+  ['locked before it is made', [begun('aabbccdd')], locked('aabbccdd')],
+  ['made twice', [begun('aabbccdd'), made('aabbccdd')], made('aabbccdd')],
+  ['a key after the certificate', [begun('aabbccdd'), made('aabbccdd')], begun('aabbccdd')],
+  ['another order', [begun('aabbccdd')], { ...made('aabbccdd'), order: 'order-2' }],
+  ['after scrapping', [begun('aabbccdd'), scrapped('aabbccdd')], made('aabbccdd')],
+]
+for (const [why, before, record] of REFUSED_STEPS) {
+  test(`a step is refused: ${why}`, async (t) => {
+    const ledger = await Ledger.open(await newLedger(t))
+    t.after(() => ledger.close())
+    for (const earlier of before) await ledger.record(earlier)
+    await assert.rejects(ledger.record(record), { code: 'LEDGER_STEP_REFUSED' })
+    assert.equal(ledger.head.entries, before.length + 1)
+  })
+}
+
+test('records that come together share a flush and keep the order of the calls', async (t) => {
+  const options = await newLedger(t)
+  const calls: string[] = []
+  const ledger = await Ledger.open({ ...options, openFile: (path) => watched(path, calls) })
+  calls.length = 0
+  await Promise.all(UIDS.map((uid) => ledger.record(begun(uid))))
+  assert.deepEqual(calls, ['append', 'flush'])
+  const order: string[] = []
+  for await (const { content } of ledger.entries()) order.push(content.uid)
+  assert.deepEqual(order, UIDS)
+  await ledger.close()
+})
+
+test('a second opening is refused while the first lasts, here and in another process', async (t) => {
+  const options = await newLedger(t)
+  const ledger = await Ledger.open(options)
+  assert.equal(openElsewhere(options.path), 'LEDGER_IN_USE')
+  await assert.rejects(Ledger.open(options), { code: 'LEDGER_IN_USE', blame: 'operator' })
+  assert.equal(openElsewhere(options.path), 'LEDGER_IN_USE', 'the refused opening has given the lock up')
+  await ledger.close()
+  assert.equal(openElsewhere(options.path), 'opened')
+  await (await Ledger.open(options)).close()
+})
+
+test('after a failed write every record is refused; what was acknowledged is there after opening again', async (t) => {
+  for (const failing of ['append', 'flush'] as const) {
+    const options = await newLedger(t)
+    let broken = false
+    const ledger = await Ledger.open({
+      ...options,
+      openFile: async (path) => {
+        const file = await openChainFile(path)
+        const fail = (): Promise<void> =>
+          Promise.reject(new Fault('DISK_FULL', { blame: 'operator', message: '', remedy: '' }))
+        return {
+          ...file,
+          append: async (bytes) => {
+            if (!broken || failing !== 'append') return file.append(bytes)
+            await file.append(bytes.subarray(0, 30))
+            return fail()
+          },
+          flush: () => (broken && failing === 'flush' ? fail() : file.flush()),
+        }
+      },
+    })
+    await ledger.record(begun('aabbccdd'))
+    broken = true
+    await assert.rejects(ledger.record(made('aabbccdd')), { code: 'DISK_FULL' })
+    await assert.rejects(ledger.record(begun('11223344')), { code: 'LEDGER_FAILED' })
+    await ledger.close()
+    const again = await Ledger.open(options)
+    assert.ok(again.device('aabbccdd'))
+    await again.record(begun('11223344'))
+    await again.close()
+    assert.equal((await verifyLedger(options.path)).ok, true)
+  }
+})
+
+test('a last line cut short anywhere is removed at opening; the entries before it stay', async (t) => {
+  const options = await newLedger(t)
+  const whole = await writtenLedger(options)
+  const lastLine = whole.lastIndexOf('\n', whole.length - 2) + 1
+  for (let size = lastLine; size < whole.length; size += 7) {
+    await writeFile(options.path, whole.slice(0, size))
+    const verdict = await verifyLedger(options.path)
+    assert.ok(verdict.ok && verdict.tornBytes === size - lastLine)
+    const ledger = await Ledger.open(options)
+    assert.equal(ledger.device(UIDS[0]!)?.stage, 'made')
+    await ledger.record(begun('ffffffff'))
+    await ledger.close()
+    assert.deepEqual(await verifyLedger(options.path).then(({ ok }) => ok), true)
+  }
+})
+
+const DAMAGES: readonly (readonly [what: string, line: number, edit: (lines: string[]) => string[]])[] = [
+  ['an edited line', 3, (lines) => lines.with(2, lines[2]!.replace('order-1', 'order-2'))],
+  ['a blank added within a line', 3, (lines) => lines.with(2, lines[2]!.replace('{', '{ '))],
+  ['a removed line', 3, (lines) => lines.toSpliced(2, 1)],
+  ['the first line removed', 1, (lines) => lines.slice(1)],
+  ['two lines exchanged', 3, (lines) => lines.toSpliced(2, 2, lines[3]!, lines[2]!)],
+  ['a line repeated', 4, (lines) => lines.toSpliced(3, 0, lines[2]!)],
+  ['an empty line', 3, (lines) => lines.toSpliced(2, 0, '')],
+  ['a line cut short before the last', 3, (lines) => lines.with(2, lines[2]!.slice(0, -10))],
+  ['a complete but edited last line', 6, (lines) => lines.with(5, lines[5]!.replace('made', 'Made'))],
+  ['a line that never ends', 3, (lines) => lines.with(2, 'x'.repeat(70_000))],
+  ['a line of another file', 3, (lines) => lines.with(2, 'a shopping list')],
+]
+for (const [what, line, edit] of DAMAGES) {
+  test(`damage is found and named, and the file is not opened: ${what}`, async (t) => {
+    const options = await newLedger(t)
+    const whole = await writtenLedger(options)
+    const damaged = `${edit(whole.trimEnd().split('\n')).join('\n')}\n`
+    await writeFile(options.path, damaged)
+    const verdict = await verifyLedger(options.path)
+    assert.ok(!verdict.ok)
+    assert.equal(verdict.line, line)
+    await assert.rejects(Ledger.open(options), {
+      code: 'LEDGER_DAMAGED',
+      context: { path: options.path, line, why: verdict.why },
+    })
+    assert.equal(await readFile(options.path, 'utf8'), damaged)
+  })
+}
+
+test('entries missing at the end, or another history, show against a head that was noted before', async (t) => {
+  const options = await newLedger(t)
+  const whole = await writtenLedger(options)
+  const verdict = await verifyLedger(options.path)
+  assert.ok(verdict.ok)
+  const head = { entries: verdict.entries, hash: verdict.hash }
+  assert.equal((await verifyLedger(options.path, head)).ok, true)
+  await writeFile(options.path, `${whole.trimEnd().split('\n').slice(0, -2).join('\n')}\n`)
+  assert.deepEqual(await verifyLedger(options.path, head), {
+    ok: false,
+    line: 5,
+    why: 'it is missing: 6 entries were there before',
+  })
+  await writeFile(options.path, '')
+  const other = await Ledger.open(options)
+  for (const uid of UIDS) await other.record(begun(uid))
+  await other.close()
+  const replaced = await verifyLedger(options.path, head)
+  assert.ok(!replaced.ok && replaced.line === 6)
+})
+
+test('an element number that the record would not hold is a bug of the caller, not a damaged file later', async (t) => {
+  const options = await newLedger(t)
+  const ledger = await Ledger.open(options)
+  t.after(() => ledger.close())
+  await assert.rejects(ledger.record(begun('not a uid')), { code: 'LEDGER_RECORD_INVALID' })
+  assert.equal(ledger.head.entries, 1)
+})
+
+function begun(uid: string): LedgerRecord {
+  return { kind: 'begun', order: 'order-1', uid, publicKey: Uint8Array.of(1, 2, 3) }
+}
+function made(uid: string): LedgerRecord {
+  return { kind: 'made', order: 'order-1', uid, fingerprint: FINGERPRINT, certificate: Uint8Array.of(4, 5, 6) }
+}
+function locked(uid: string): LedgerRecord {
+  return { kind: 'locked', order: 'order-1', uid, fingerprint: FINGERPRINT }
+}
+function scrapped(uid: string): LedgerRecord {
+  return { kind: 'scrapped', order: 'order-1', uid, reason: 'ELEMENT_BROKEN' }
+}
+
+async function newLedger(t: TestContext): Promise<LedgerOptions> {
+  return { path: join(await scratchFolder(t), 'ledger.jsonl'), clock, log: silentLog }
+}
+
+/** A ledger of six lines: the heading, two devices, the first of them made, one scrapped. */
+async function writtenLedger(options: LedgerOptions): Promise<string> {
+  const ledger = await Ledger.open(options)
+  await ledger.record(begun(UIDS[0]!))
+  await ledger.record(made(UIDS[0]!))
+  await ledger.record(begun(UIDS[1]!))
+  await ledger.record(scrapped(UIDS[2]!))
+  await ledger.record(made(UIDS[1]!))
+  await ledger.close()
+  return readFile(options.path, 'utf8')
+}
+
+async function watched(path: string, calls: string[]): Promise<ChainFile> {
+  const file = await openChainFile(path)
+  return {
+    ...file,
+    append: (bytes) => {
+      calls.push('append')
+      return file.append(bytes)
+    },
+    flush: () => {
+      calls.push('flush')
+      return file.flush()
+    },
+  }
+}
+
+/** Opens a ledger in a process of its own. @returns `opened`, or the code of the fault. */
+function openElsewhere(path: string): string {
+  const program = `
+    import { Ledger } from ${JSON.stringify(import.meta.resolve('./ledger.ts'))}
+    const options = { path: ${JSON.stringify(path)}, clock: { now: () => 0 }, log: { write: () => undefined } }
+    console.log(await Ledger.open(options).then(() => 'opened', (error) => error.code))`
+  return spawnSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }).stdout.trim()
+}
