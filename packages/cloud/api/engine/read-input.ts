@@ -1,0 +1,63 @@
+import { decodeUtf8 } from '@birthmark/foundation/kernel'
+import type { NormalizedSchema } from '@smithy/core/schema'
+import { AwsException } from '../exceptions.ts'
+import { readMembers, readShape, readText } from './read-shape.ts'
+import type { Route } from './router.ts'
+import type { Target } from './target.ts'
+
+/** Where the parts of an input come from. */
+export interface InputSource {
+  readonly query: Target['query']
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly body: Uint8Array
+}
+
+/**
+ * Reads the input of an operation from path, query, headers and body, as the operation's schema binds them. The result
+ * has the type that the SDK gives to this input.
+ *
+ * @throws `SerializationException`
+ */
+export function readInput({ operation, labels }: Route, source: InputSource): Readonly<Record<string, unknown>> {
+  if (operation.input.isUnitSchema()) return {}
+  const read: [string, unknown][] = []
+  const inBody: [string, NormalizedSchema][] = []
+  for (const [name, schema] of operation.input.structIterator()) {
+    const { httpLabel, httpQuery, httpHeader, httpPayload } = schema.getMergedTraits()
+    if (httpLabel !== undefined) read.push([name, readBound(name, schema, labels[name])])
+    else if (httpQuery !== undefined) read.push([name, readBound(name, schema, parameter(source.query, httpQuery))])
+    else if (httpHeader !== undefined)
+      read.push([name, readBound(name, schema, source.headers[httpHeader.toLowerCase()])])
+    else if (httpPayload !== undefined) read.push([name, readPayload(name, schema, source.body)])
+    else inBody.push([name, schema])
+  }
+  if (inBody.length > 0) read.push(...readMembers(inBody, parseJson(source.body) ?? {}))
+  return Object.fromEntries(read.filter(([, value]) => value !== undefined))
+}
+
+/** The first of that name: no input of the models has a list in its query. */
+function parameter(query: Target['query'], wanted: string): string | undefined {
+  return query.find(([name]) => name === wanted)?.[1]
+}
+
+function readBound(name: string, schema: NormalizedSchema, text: string | readonly string[] | undefined): unknown {
+  return typeof text === 'string' ? readText(schema, text, name) : undefined
+}
+
+function readPayload(name: string, schema: NormalizedSchema, body: Uint8Array): unknown {
+  if (schema.isBlobSchema()) return body
+  const value = parseJson(body)
+  return value === undefined ? undefined : readShape(schema, value, name)
+}
+
+function parseJson(body: Uint8Array): unknown {
+  if (body.length === 0) return undefined
+  const text = decodeUtf8(body)
+  try {
+    if (text !== undefined) return JSON.parse(text)
+  } catch {
+    // Answered below: what the parser says may repeat any part of the body.
+  }
+  throw new AwsException('SerializationException', 'Could not parse request body into json.')
+}

@@ -1,0 +1,38 @@
+import type * as iot from '@aws-sdk/client-iot'
+import type { CertificateProvider } from '@birthmark/cloud/provisioning'
+import type { ScopedRegistry } from '@birthmark/cloud/registry'
+import type { Entropy, Instant } from '@birthmark/foundation/kernel'
+import type { GetOutputType } from '@smithy/types'
+
+/** The name of an operation of AWS IoT's control plane, for example `CreateThing`. */
+export type OperationName = Exclude<
+  { [Key in keyof typeof iot]: Key extends `${infer Name}Command` ? Name : never }[keyof typeof iot],
+  '$'
+>
+
+type CommandOf<Name extends OperationName> = InstanceType<(typeof iot)[`${Name}Command`]>
+
+/** A required member has no question mark in the SDK's type but may be undefined there; a parsed one never is. */
+type Parsed<Given> = {
+  [Key in keyof Given]: object extends Pick<Given, Key> ? Given[Key] : Exclude<Given[Key], undefined>
+}
+
+/** What an operation is asked, in the SDK's own type. */
+export type Input<Name extends OperationName> = Parsed<CommandOf<Name>['input']>
+
+/** What an operation answers, in the SDK's own type. */
+type Output<Name extends OperationName> = Omit<GetOutputType<CommandOf<Name>>, '$metadata'>
+
+/** The operations of AWS IoT's control plane as functions. */
+export type Operations = { [Name in OperationName]: (input: Input<Name>, call: Call) => Promise<Output<Name>> }
+
+/** What an operation may use: the registry of the caller's account and region, and the world. */
+export interface Call {
+  readonly registry: ScopedRegistry
+  readonly certificateProvider: CertificateProvider
+  /** The host name that devices connect to. */
+  readonly endpointAddress: () => string
+  /** When the request came. */
+  readonly now: Instant
+  readonly entropy: Entropy
+}

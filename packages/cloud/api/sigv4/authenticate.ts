@@ -1,0 +1,100 @@
+import type { AccessKeyRecord, Registry, Scope } from '@birthmark/cloud/registry'
+import { type Instant, instant } from '@birthmark/foundation/kernel'
+import type { Service } from '../engine/model.ts'
+import { AwsException } from '../exceptions.ts'
+import { CLOCK_SKEW_MAX, PRESIGNED_SECONDS_MAX } from '../limits.ts'
+import type { Claim } from './claim.ts'
+import { isSignedBy, type SignedRequest } from './signature.ts'
+
+/** Who sent a request, once {@link requireSignature} has agreed. */
+interface Caller {
+  readonly key: AccessKeyRecord
+  /** The service whose operations are meant. */
+  readonly service: Service
+}
+
+/**
+ * Finds whom a claim names, before anything of the body is read: service, region, date and key must be right.
+ *
+ * @throws `InvalidSignatureException`, `UnrecognizedClientException`
+ */
+export async function findCaller(claim: Claim, registry: Registry, scope: Scope, now: Instant): Promise<Caller> {
+  const service = requireScope(claim, scope)
+  requireTimely(claim, now)
+  const found = claim.hasSessionToken ? undefined : await registry.accessKey(claim.accessKeyId)
+  if (found === undefined || found.scope.account !== scope.account || found.scope.region !== scope.region) {
+    throw new AwsException('UnrecognizedClientException', 'The security token included in the request is invalid.')
+  }
+  return { key: found.key, service }
+}
+
+/**
+ * Verifies the signature over the whole request. The body's hash is always our own: a request that declares another
+ * one, or none (`UNSIGNED-PAYLOAD`), is refused.
+ *
+ * @throws `InvalidSignatureException`
+ */
+export function requireSignature(key: AccessKeyRecord, claim: Claim, request: SignedRequest): void {
+  const unsigned = Object.keys(request.headers).find(
+    (name) => mustBeSigned(name) && !claim.signedHeaders.includes(name),
+  )
+  if (unsigned !== undefined) throw invalid('Every x-amz-* header of the request must be signed.')
+  if (!isSignedBy(key.secret, claim, request)) throw invalid(MISMATCH)
+}
+
+function requireScope(claim: Claim, scope: Scope): Service {
+  const service = SERVICES.get(claim.service)
+  if (service === undefined) {
+    throw invalid(`Credential should be scoped to correct service: one of ${[...SERVICES.keys()].join(', ')}.`)
+  }
+  if (claim.region !== scope.region) {
+    throw invalid(`Credential should be scoped to a valid region, which here is ${scope.region}.`)
+  }
+  if (!claim.date.startsWith(claim.day)) throw invalid('Date in Credential scope does not match X-Amz-Date.')
+  return service
+}
+
+function requireTimely({ date, expiresSeconds }: Claim, now: Instant): void {
+  const signedAt = readDate(date)
+  if (Number.isNaN(signedAt) || signedAt > now + CLOCK_SKEW_MAX) {
+    throw invalid(`Signature not yet current: ${date} is still later than ${writeDate(now)} + 15 min.`)
+  }
+  if (expiresSeconds !== undefined && expiresSeconds > PRESIGNED_SECONDS_MAX) {
+    throw invalid(`X-Amz-Expires must be at most ${PRESIGNED_SECONDS_MAX} seconds.`)
+  }
+  const lifetime = expiresSeconds === undefined ? CLOCK_SKEW_MAX : expiresSeconds * 1000
+  if (now > signedAt + lifetime) {
+    throw invalid(
+      `Signature expired: ${date} is now earlier than ${writeDate(instant(now - lifetime))} (${writeDate(now)}).`,
+    )
+  }
+}
+
+/** `x-amzn-trace-id` is set by proxies on the way, so no client signs it. */
+function mustBeSigned(name: string): boolean {
+  return name.startsWith('x-amz') && name !== 'x-amzn-trace-id'
+}
+
+function readDate(text: string): Instant {
+  return instant(Date.parse(text.replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)$/, '$1-$2-$3:$4:$5')))
+}
+
+function writeDate(moment: Instant): string {
+  return new Date(moment).toISOString().replaceAll(/[-:]|\.\d+/g, '')
+}
+
+function invalid(message: string): AwsException {
+  return new AwsException('InvalidSignatureException', message)
+}
+
+/** The names that clients sign with. Old ones sign AWS IoT's control plane as `execute-api`. */
+const SERVICES: ReadonlyMap<string, Service> = new Map([
+  ['iot', 'iot'],
+  ['execute-api', 'iot'],
+  ['iotdata', 'iotdata'],
+  ['iot-jobs-data', 'iot-jobs-data'],
+])
+
+const MISMATCH =
+  'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key ' +
+  'and signing method. Consult the service documentation for details.'

@@ -1,0 +1,38 @@
+import type { Delivery, Grant, Message, TopicFilter } from '@birthmark/cloud/mqtt'
+
+/** Takes messages from publishers to receivers: within a process, or between processes and hosts. */
+export interface Bus {
+  /**
+   * Takes a message. QoS 1: resolves when the bus is responsible for it, which is when its publisher may be told so. A
+   * payload that must outlive the call is copied.
+   *
+   * @throws (rejects) when a QoS 1 message could not be taken; the publisher must not be told that it was
+   */
+  publish(message: Message): Promise<void>
+
+  /**
+   * Subscribes, or changes the grant of an existing subscription. Publishers of this process reach the receiver at
+   * once, those of others as soon as word has spread.
+   */
+  subscribe(filter: TopicFilter, receiver: Receiver, grant: Grant): void
+
+  /** Ends a subscription; gives false when there was none. */
+  unsubscribe(filter: TopicFilter, receiver: Receiver): boolean
+
+  /** Ends every subscription of a receiver, as its connection ends. */
+  leave(receiver: Receiver): void
+}
+
+/** One connection, or one service of the server, as the bus sees it. Told apart by identity. */
+export interface Receiver {
+  /** Marks its own messages, for subscriptions that do not want them; `undefined` for a service. */
+  readonly connectionId: string | undefined
+
+  /**
+   * Takes a message, once however many of the receiver's subscriptions match. Must not throw. The message is borrowed:
+   * to keep it, keep a copy.
+   *
+   * @param qos The lower of the message's and the best matching subscription's.
+   */
+  deliver(delivery: Delivery, qos: 0 | 1): void
+}

@@ -1,0 +1,75 @@
+import type { Bus } from '@birthmark/cloud/bus'
+import type { AcceptedConnect, BrokerProfile, Connect } from '@birthmark/cloud/mqtt'
+import type { CaCertificateRecord, CertificateRecord, ScopedRegistry } from '@birthmark/cloud/registry'
+import type { Clock, Entropy, Log } from '@birthmark/foundation/kernel'
+import type { AttemptCause, AttemptCauseCode } from './attempt.ts'
+import { type AttemptCauseContext, attemptCause } from './attempt-causes.ts'
+import type { AttemptRecord } from './attempt-log.ts'
+import type { Authorities } from './authorities.ts'
+import type { ClientCertificate } from './client-certificate.ts'
+import { frontFault } from './faults.ts'
+import type { BoundIdentity, Identities } from './identity.ts'
+
+/** Judges one thing: gives a refusal, or notes in the admission what it found and lets the next step go on. */
+export type AdmissionStep = (
+  admission: Admission,
+  ports: AdmissionPorts,
+) => Promise<Refusal | undefined> | Refusal | undefined
+
+/** Why a client is not let in. */
+export interface Refusal {
+  readonly cause: AttemptCause
+  /** The encoded CONNACK that tells the client; without one the connection is just closed. */
+  readonly answer: Uint8Array | undefined
+}
+
+/** What admission needs from outside. */
+export interface AdmissionPorts {
+  readonly registry: ScopedRegistry
+  readonly identities: Identities
+  readonly authorities: Authorities
+  /** The names of this endpoint, in lower case. */
+  readonly hostNames: ReadonlySet<string>
+  readonly profile: BrokerProfile
+  /** What a 3.1.1 client sees when its policy denies iot:Connect: nothing (AWS IoT) or CONNACK 5. */
+  readonly deniedConnect: 'close' | 'connack'
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly log: Log
+}
+
+/** What a client showed during its TLS handshake. */
+export interface Presented {
+  readonly sni: string | undefined
+  readonly alpn: string | undefined
+  readonly certificate: ClientCertificate | undefined
+}
+
+/** One admission on its way: what the client showed, and what the steps so far have found. */
+export interface Admission {
+  readonly attempt: AttemptRecord
+  /** Absent on the listener without TLS. */
+  readonly presented: Presented | undefined
+  readonly remoteAddress: string
+  readonly connect: Connect
+  certificate?: ClientCertificate
+  /** The certificate as the registry knows it; absent when it does not. */
+  record?: CertificateRecord
+  /** The registered CA that may bring the certificate into the registry. */
+  issuer?: CaCertificateRecord
+  accepted?: AcceptedConnect
+  identity?: BoundIdentity
+}
+
+/** Makes a refusal without an answer: the way in which AWS IoT turns certificates down. */
+export function refuse(code: AttemptCauseCode, context: AttemptCauseContext = {}): Refusal {
+  return { cause: attemptCause(code, context), answer: undefined }
+}
+
+/** Gives what an earlier step found. @throws `ADMISSION_OUT_OF_ORDER` (bug) */
+export function found<Name extends keyof Admission>(admission: Admission, name: Name): NonNullable<Admission[Name]> {
+  const value = admission[name]
+  if (value === undefined) throw frontFault('ADMISSION_OUT_OF_ORDER', { what: name })
+  return value
+}

@@ -1,0 +1,178 @@
+import type { AttemptCause, AttemptCauseCode } from './attempt.ts'
+
+/** One row of {@link ATTEMPT_CAUSES}: `{name}` is replaced by the context's value of that name. */
+interface AttemptCauseDefinition {
+  readonly reason: string
+  readonly remedy: string
+}
+
+/** What stands in for `{name}` in a reason or remedy. Never a secret: it reaches people and logs. */
+export type AttemptCauseContext = Readonly<Record<string, string | number | undefined>>
+
+/** Gives the cause with this code, its sentences filled in; values are cut to {@link CAUSE_VALUE_CHARACTERS_MAX}. */
+export function attemptCause(code: AttemptCauseCode, context: AttemptCauseContext = {}): AttemptCause {
+  const { reason, remedy } = ATTEMPT_CAUSES[code]
+  return { code, reason: fill(reason, context), remedy: fill(remedy, context) }
+}
+
+function fill(sentence: string, context: AttemptCauseContext): string {
+  return sentence.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const text = String(context[name] ?? 'unknown')
+    return text.length <= CAUSE_VALUE_CHARACTERS_MAX ? text : `${text.slice(0, CAUSE_VALUE_CHARACTERS_MAX - 1)}…`
+  })
+}
+
+/** Longest value that is filled into a sentence, in characters; longer ones are cut. Explained decisions are long. */
+export const CAUSE_VALUE_CHARACTERS_MAX = 1600
+
+/** Every reason for which a connection is refused or ends. The source of `docs/reference/attempts.md`. */
+export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefinition>> = {
+  TLS_HANDSHAKE_FAILED: {
+    reason: 'The TLS handshake failed: {why}.',
+    remedy: 'Let the client use TLS 1.2 or 1.3, ECDHE and an AEAD cipher, and trust the root of this endpoint.',
+  },
+  TLS_HANDSHAKE_TIMEOUT: {
+    reason: 'The TLS handshake was not finished: {why}.',
+    remedy: 'Check the network between the client and this endpoint, and that the client speaks TLS on this port.',
+  },
+  NO_CLIENT_CERTIFICATE: {
+    reason: 'The client showed no certificate in the TLS handshake, and MQTT needs one here.',
+    remedy: 'Give the client its certificate and private key; user names and custom authorizers are not accepted.',
+  },
+  CLIENT_CERTIFICATE_UNREADABLE: {
+    reason: 'The client’s certificate cannot be used: {why}.',
+    remedy: 'Issue the device an X.509 version 3 certificate with an EC key or an RSA key of at least 2048 bits.',
+  },
+  ISSUER_NOT_REGISTERED: {
+    reason: 'Certificate {certificateId} is not registered, and no registered CA has the name of its issuer {issuer}.',
+    remedy:
+      'Register the CA that issued it directly (its root does not count), with auto-registration, or the certificate.',
+  },
+  ISSUER_INACTIVE: {
+    reason: 'Certificate {certificateId} is not registered, and its issuing CA {caId} {why}.',
+    remedy: 'Activate the CA, or issue the device a certificate from one that is active; then reconnect.',
+  },
+  AUTO_REGISTRATION_OFF: {
+    reason:
+      'Certificate {certificateId} is not registered, and its issuing CA {caId} does not register devices by itself.',
+    remedy: 'Switch auto-registration of the CA on, or register the certificate; then reconnect.',
+  },
+  CERTIFICATE_SIGNATURE_INVALID: {
+    reason: 'Certificate {certificateId} names {issuer} as its issuer, but no registered CA of that name signed it.',
+    remedy: 'Register the CA whose key signed it; if that one is registered already, the certificate is a forgery.',
+  },
+  CERTIFICATE_EXPIRED: {
+    reason: 'Certificate {certificateId} ended on {notAfter}; it is {now} now.',
+    remedy: 'Issue the device a new certificate, or set the clock of this machine if it is wrong.',
+  },
+  CERTIFICATE_NOT_YET_VALID: {
+    reason: 'Certificate {certificateId} begins on {notBefore}; it is {now} now.',
+    remedy: 'Set the clock of this machine, or of the CA that issued the certificate, if it is wrong; otherwise wait.',
+  },
+  CERTIFICATE_NOT_REGISTERED: {
+    reason: 'Certificate {certificateId} is not registered: {why}.',
+    remedy:
+      'Register the certificate itself (RegisterCertificateWithoutCA), or issue the device one from a registered CA.',
+  },
+  CERTIFICATE_INACTIVE: {
+    reason: 'Certificate {certificateId} is registered and INACTIVE.',
+    remedy: 'Set its status to ACTIVE (UpdateCertificate), then reconnect.',
+  },
+  CERTIFICATE_REVOKED: {
+    reason: 'Certificate {certificateId} is registered and REVOKED.',
+    remedy: 'Issue the device a new certificate; revocation is final.',
+  },
+  CERTIFICATE_PENDING_ACTIVATION: {
+    reason: 'Certificate {certificateId} is registered and PENDING_ACTIVATION: {why}.',
+    remedy: 'Set its status to ACTIVE (UpdateCertificate), then reconnect.',
+  },
+  CERTIFICATE_PENDING_TRANSFER: {
+    reason: 'Certificate {certificateId} is being transferred to another account.',
+    remedy: 'Accept, reject or cancel the transfer, set its status to ACTIVE, then reconnect.',
+  },
+  SNI_MISSING: {
+    reason: 'Certificate {certificateId} is of mode SNI_ONLY and the client named no server in the TLS handshake.',
+    remedy: 'Connect by host name, with server name indication; clients send none for an IP address.',
+  },
+  SNI_FOREIGN: {
+    reason:
+      'Certificate {certificateId} is of mode SNI_ONLY and the client asked for {sni}, which is not this endpoint.',
+    remedy: 'Connect by one of the host names of this endpoint.',
+  },
+  PROVISIONED_FIRST_CONNECTION: {
+    reason: 'The first connection of certificate {certificateId} provisioned it: {why}. It ends here, as planned.',
+    remedy: 'Reconnect: the device is provisioned.',
+  },
+  PROVISIONING_FAILED: {
+    reason: 'Provisioning certificate {certificateId} failed: {why}.',
+    remedy: '{remedy}',
+  },
+  REGISTERED_PENDING_ACTIVATION: {
+    reason: 'Certificate {certificateId} was registered as PENDING_ACTIVATION; its issuing CA {caId} has no template.',
+    remedy: 'Set its status to ACTIVE (UpdateCertificate) and attach a policy; the device then reconnects.',
+  },
+  CONNECT_EXPECTED: {
+    reason: 'The client did not begin with an MQTT CONNECT: {why}.',
+    remedy: 'Use this port for MQTT only, and let the client send CONNECT first.',
+  },
+  CONNECT_TIMEOUT: {
+    reason: 'No MQTT CONNECT came: {why}.',
+    remedy: 'Let the client send CONNECT as soon as TLS is up.',
+  },
+  CONNECT_PROTOCOL_VERSION: {
+    reason: 'The client speaks another MQTT version: {why}.',
+    remedy: 'Use MQTT 3.1.1 or 5.0.',
+  },
+  CLIENT_ID_INVALID: {
+    reason: 'The client id was refused: {why}.',
+    remedy: '{remedy}',
+  },
+  CLIENT_ID_TAKEN_OVER: {
+    reason: 'Another connection came with the same client id, {clientId}, and replaced this one.',
+    remedy: 'Give each device a client id of its own; if the device itself reconnected, nothing is wrong.',
+  },
+  POLICY_DENIED_CONNECT: {
+    reason: '{why}',
+    remedy: 'Correct the policies of the certificate, its attachment to a thing, or the client id, then reconnect.',
+  },
+  POLICY_DENIED_PUBLISH: {
+    reason: '{why}',
+    remedy: 'Correct the policies of the certificate, or the topic.',
+  },
+  POLICY_DENIED_SUBSCRIBE: {
+    reason: '{why}',
+    remedy: 'Correct the policies of the certificate (resource topicfilter/), or the topic filter.',
+  },
+  NO_POLICY_ATTACHED: {
+    reason: 'Certificate {certificateId} is ACTIVE and has no policy, so it may do nothing.',
+    remedy: 'Attach a policy that allows iot:Connect (AttachPolicy), then reconnect.',
+  },
+  MQTT_PROTOCOL_ERROR: {
+    reason: 'The client broke a rule of MQTT: {why}.',
+    remedy: '{remedy}',
+  },
+  MQTT_LIMIT_REACHED: {
+    reason: 'The client went beyond a limit: {why}.',
+    remedy: '{remedy}',
+  },
+  MQTT_FEATURE_UNSUPPORTED: {
+    reason: 'The client asked for what this endpoint does not do: {why}.',
+    remedy: '{remedy}',
+  },
+  KEEP_ALIVE_TIMEOUT: {
+    reason: 'The client fell silent: {why}.',
+    remedy: 'Send PINGREQ within the keep-alive that CONNACK names, and check the network.',
+  },
+  CONNECTION_LOST: {
+    reason: 'The connection ended without a DISCONNECT: {why}.',
+    remedy: 'Check the network and the client’s log; a client that stops on purpose sends DISCONNECT.',
+  },
+  SERVER_SHUTTING_DOWN: {
+    reason: 'This server is shutting down.',
+    remedy: 'Reconnect with a growing pause.',
+  },
+  SERVER_ERROR: {
+    reason: 'The server failed, and the client could not help it: {why}.',
+    remedy: '{remedy}',
+  },
+}

@@ -1,0 +1,107 @@
+import type { Instant, Millis } from '@birthmark/foundation/kernel'
+
+/** One inbound connection, with every step it went through and the reason it ended. */
+export interface Attempt {
+  /** UUID. */
+  readonly id: string
+  readonly startedAt: Instant
+  readonly remoteAddress: string
+  readonly listener: 'mqtt' | 'https' | 'mqtt-plain'
+  /** What the client showed, as soon as it is known. */
+  readonly sni: string | undefined
+  readonly alpn: string | undefined
+  readonly tlsVersion: string | undefined
+  readonly certificateId: string | undefined
+  readonly clientId: string | undefined
+  readonly steps: readonly AttemptStep[]
+  /** `open` while it lives; `refused` when it never became a session; `ended` afterwards. */
+  readonly outcome: 'open' | 'refused' | 'ended'
+  /** The first cause of a refusal, or of an end that the client did not ask for. */
+  readonly cause: AttemptCause | undefined
+}
+
+/** One thing that happened, and when. */
+export interface AttemptStep {
+  /** Since {@link Attempt.startedAt}. */
+  readonly after: Millis
+  readonly step: AttemptStepName
+  /** For people: what was seen, without secrets. */
+  readonly detail: string
+}
+
+/** What a step was about, in the order in which a connection comes to it. */
+export type AttemptStepName =
+  | 'tls'
+  | 'client-certificate'
+  | 'issuer'
+  | 'connect'
+  | 'provisioning'
+  | 'certificate-status'
+  | 'policy'
+  | 'session'
+  | 'publish'
+  | 'subscribe'
+  | 'end'
+
+/** Why a connection was refused or ended, and what to do about it. */
+export interface AttemptCause {
+  /** Stable, for machines; listed in `docs/reference/attempts.md`. */
+  readonly code: AttemptCauseCode
+  /** One sentence: what was tried and what stood against it, with the proof (certificate, statement, template line). */
+  readonly reason: string
+  /** One sentence: what to do next. */
+  readonly remedy: string
+}
+
+/** The causes; `docs/reference/attempts.md` has a sentence and a remedy for each. */
+export type AttemptCauseCode =
+  | 'TLS_HANDSHAKE_FAILED'
+  | 'TLS_HANDSHAKE_TIMEOUT'
+  | 'NO_CLIENT_CERTIFICATE'
+  | 'CLIENT_CERTIFICATE_UNREADABLE'
+  | 'ISSUER_NOT_REGISTERED'
+  | 'ISSUER_INACTIVE'
+  | 'AUTO_REGISTRATION_OFF'
+  | 'CERTIFICATE_SIGNATURE_INVALID'
+  | 'CERTIFICATE_EXPIRED'
+  | 'CERTIFICATE_NOT_YET_VALID'
+  | 'CERTIFICATE_NOT_REGISTERED'
+  | 'CERTIFICATE_INACTIVE'
+  | 'CERTIFICATE_REVOKED'
+  | 'CERTIFICATE_PENDING_ACTIVATION'
+  | 'CERTIFICATE_PENDING_TRANSFER'
+  | 'SNI_MISSING'
+  | 'SNI_FOREIGN'
+  | 'PROVISIONED_FIRST_CONNECTION'
+  | 'PROVISIONING_FAILED'
+  | 'REGISTERED_PENDING_ACTIVATION'
+  | 'CONNECT_EXPECTED'
+  | 'CONNECT_TIMEOUT'
+  | 'CONNECT_PROTOCOL_VERSION'
+  | 'CLIENT_ID_INVALID'
+  | 'CLIENT_ID_TAKEN_OVER'
+  | 'POLICY_DENIED_CONNECT'
+  | 'POLICY_DENIED_PUBLISH'
+  | 'POLICY_DENIED_SUBSCRIBE'
+  | 'NO_POLICY_ATTACHED'
+  | 'MQTT_PROTOCOL_ERROR'
+  | 'MQTT_LIMIT_REACHED'
+  | 'MQTT_FEATURE_UNSUPPORTED'
+  | 'KEEP_ALIVE_TIMEOUT'
+  | 'CONNECTION_LOST'
+  | 'SERVER_SHUTTING_DOWN'
+  | 'SERVER_ERROR'
+
+/** Which attempts are wanted; every member narrows. */
+export interface AttemptFilter {
+  readonly certificateId?: string
+  readonly clientId?: string
+  readonly outcome?: Attempt['outcome']
+  /** At most this many, newest first; 1 to 1000. */
+  readonly limit?: number
+}
+
+/** The attempts of this process, newest first; bounded in number. */
+export interface AttemptSource {
+  list(filter: AttemptFilter): readonly Attempt[]
+}

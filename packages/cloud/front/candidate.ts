@@ -1,0 +1,35 @@
+import type { CertificateId } from '@birthmark/cloud/registry'
+import type { AttemptCause } from './attempt.ts'
+import { type LiveConnection, type Revocation, revocationCause } from './live-connections.ts'
+
+/** A client in its admission, entered among the live connections so that no change of the registry passes it by. */
+export class Candidate implements LiveConnection {
+  readonly certificateId: CertificateId | undefined
+  readonly clientId: string
+  readonly thingName = undefined
+  readonly policyNames: readonly string[] = []
+  /** Whether something it may have been admitted by has changed since. */
+  hasChanged = false
+  /** Why it must not be admitted any more. */
+  revoked: AttemptCause | undefined
+
+  constructor(certificateId: CertificateId | undefined, clientId: string) {
+    this.certificateId = certificateId
+    this.clientId = clientId
+  }
+
+  endRevoked(revocation: Revocation): void {
+    this.revoked = revocationCause(revocation)
+  }
+
+  /** Only sessions are replaced; of two candidates both become one, and the later stays. */
+  endTakenOver(): void {}
+
+  hold(): void {
+    this.hasChanged = true
+  }
+
+  async rebind(): Promise<void> {}
+
+  release(): void {}
+}

@@ -1,0 +1,188 @@
+import { createServer as createPlainServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import { AWS_PROFILE } from '@birthmark/cloud/mqtt'
+import { messageOf } from '@birthmark/foundation/kernel'
+import type { Presented } from './admission-step.ts'
+import { Arrivals } from './arrivals.ts'
+import type { AttemptCause } from './attempt.ts'
+import { attemptCause } from './attempt-causes.ts'
+import { AttemptLog, type AttemptRecord } from './attempt-log.ts'
+import { Authorities } from './authorities.ts'
+import type { ConnectionPorts } from './connection-ports.ts'
+import { frontFault } from './faults.ts'
+import type { Address, Front, FrontOptions } from './front-options.ts'
+import { followHandshakes } from './handshakes.ts'
+import { Identities } from './identity.ts'
+import { FRONT_LIMITS } from './limits.ts'
+import { listen } from './listen.ts'
+import { LiveConnections } from './live-connections.ts'
+import { causeOfError } from './mqtt-causes.ts'
+import { MqttConnection } from './mqtt-connection.ts'
+import { peerOf } from './peer.ts'
+import { readTlsFacts } from './tls-facts.ts'
+import { isMqtt, type TlsListener, tlsOptions } from './tls-options.ts'
+
+/**
+ * Starts the part of the cloud that devices reach: listens, judges every connection, and serves those that are let in.
+ *
+ * @throws `LISTEN_FAILED`, `ENDPOINT_UNUSABLE`, `PLAIN_LISTENER_EXPOSED` (all operator)
+ */
+export async function startFront(options: FrontOptions): Promise<Front> {
+  const front = new RunningFront(options)
+  try {
+    const { mqtt, https, plain } = options.listeners
+    const addresses: Front['addresses'] = {
+      mqtt: await front.listenTls('mqtt', mqtt),
+      ...(https === undefined ? {} : { https: await front.listenTls('https', https) }),
+      ...(plain === undefined ? {} : { plain: await front.listenPlain(plain) }),
+    }
+    return { addresses, attempts: front.attempts, close: () => front.close() }
+  } catch (error) {
+    await front.close()
+    throw error
+  }
+}
+
+class RunningFront {
+  readonly attempts: AttemptLog
+  readonly #options: FrontOptions
+  readonly #ports: ConnectionPorts
+  readonly #stopFollowing: () => void
+  readonly #servers: Server[] = []
+  readonly #abortHandshakes: ((cause: AttemptCause) => void)[] = []
+  readonly #connections = new Set<MqttConnection>()
+  /** Connections that others serve. */
+  readonly #handedOver = new Set<Socket>()
+  /** TCP connections of any kind. */
+  #open = 0
+
+  constructor(options: FrontOptions) {
+    this.#options = options
+    this.#ports = connectionPorts(options)
+    this.attempts = new AttemptLog({ ...options, limits: this.#ports.limits })
+    const { account, region } = options.scope
+    this.#stopFollowing = options.registry.onCommit((scope, changes) => {
+      if (scope.account === account && scope.region === region) this.#ports.live.apply(changes)
+    })
+  }
+
+  async listenTls(listener: TlsListener, at: Address): Promise<Address> {
+    const server = this.#createTlsServer(listener)
+    const abort = followHandshakes(server, {
+      listener,
+      attempts: this.attempts,
+      arrivals: this.#ports.arrivals,
+      admits: (socket) => this.#admits(socket),
+      onSecure: (socket, attempt, remoteAddress) => this.#route(listener, socket, attempt, remoteAddress),
+    })
+    this.#abortHandshakes.push(abort)
+    this.#servers.push(server)
+    return listen(server, listener, at, this.#options.log)
+  }
+
+  async listenPlain(at: Address): Promise<Address> {
+    if (!LOOPBACK.has(at.host)) throw frontFault('PLAIN_LISTENER_EXPOSED', { host: at.host })
+    const server = createPlainServer({ noDelay: true }, (socket) => {
+      const peer = peerOf(socket)
+      if (peer === undefined || !this.#admits(socket)) return void socket.destroy()
+      const attempt = this.attempts.open({ listener: 'mqtt-plain', remoteAddress: peer.address })
+      this.#serveMqtt(socket, attempt, peer.address, undefined)
+    })
+    this.#servers.push(server)
+    return listen(server, 'mqtt-plain', at, this.#options.log)
+  }
+
+  /** Stops listening, ends what is open, and resolves when the last socket is closed. */
+  async close(): Promise<void> {
+    const closed = this.#servers.splice(0).map((server) => closeServer(server))
+    for (const abort of this.#abortHandshakes.splice(0)) abort(attemptCause('SERVER_SHUTTING_DOWN'))
+    for (const connection of this.#connections) connection.shutDown()
+    for (const socket of this.#handedOver) socket.destroy()
+    await Promise.all(closed)
+    this.#stopFollowing()
+  }
+
+  #createTlsServer(listener: TlsListener): TlsServer {
+    try {
+      return createTlsServer(tlsOptions(listener, this.#options.endpoint))
+    } catch (error) {
+      throw frontFault('ENDPOINT_UNUSABLE', { why: messageOf(error) }, error)
+    }
+  }
+
+  #admits(socket: Socket): boolean {
+    const { connectionsMax } = this.#ports.limits
+    if (this.#open >= connectionsMax) {
+      this.#options.log.write('warn', 'front.limit', { limit: 'connectionsMax', value: connectionsMax })
+      return false
+    }
+    this.#open++
+    socket.on('close', () => this.#open--)
+    return true
+  }
+
+  #route(listener: TlsListener, socket: TLSSocket, attempt: AttemptRecord, remoteAddress: string): void {
+    try {
+      const presented = readTlsFacts(socket, attempt)
+      if (isMqtt(listener, presented.alpn)) this.#serveMqtt(socket, attempt, remoteAddress, presented)
+      else this.#handOver(socket, attempt)
+    } catch (error) {
+      this.#options.log.write('error', 'front.connection-failed', { attempt: attempt.id, why: messageOf(error) })
+      attempt.blame(causeOfError(error))
+      attempt.end('refused', 'SERVER_ERROR', { bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten })
+      socket.destroy()
+    }
+  }
+
+  #serveMqtt(socket: Socket, attempt: AttemptRecord, remoteAddress: string, presented: Presented | undefined): void {
+    const connection = new MqttConnection(socket, { attempt, remoteAddress, presented }, this.#ports)
+    this.#connections.add(connection)
+    socket.on('close', () => this.#connections.delete(connection))
+  }
+
+  /** What becomes of it is in the log of whoever serves it; the attempt tells that it came and went. */
+  #handOver(socket: TLSSocket, attempt: AttemptRecord): void {
+    this.#handedOver.add(socket)
+    socket.on('error', () => undefined)
+    socket.on('close', () => {
+      this.#handedOver.delete(socket)
+      attempt.end('ended', 'it was served as HTTPS', { bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten })
+    })
+    if (this.#options.onHttps !== undefined) return this.#options.onHttps(socket)
+    const why = 'HTTPS, which nothing serves here'
+    attempt.blame(attemptCause('MQTT_FEATURE_UNSUPPORTED', { why, remedy: 'Ask for MQTT by ALPN x-amzn-mqtt-ca.' }))
+    socket.destroy()
+  }
+}
+
+function connectionPorts(options: FrontOptions): ConnectionPorts {
+  const { bus, clock, endpoint, entropy, log, timers } = options
+  const registry = options.registry.in(options.scope)
+  const limits = { ...FRONT_LIMITS, ...options.limits }
+  return {
+    registry,
+    identities: new Identities(registry),
+    authorities: new Authorities(registry),
+    hostNames: new Set(endpoint.hostNames.map((name) => name.toLowerCase())),
+    profile: options.profile ?? AWS_PROFILE,
+    deniedConnect: options.deniedConnect ?? 'close',
+    deniedSubscribe: options.deniedSubscribe ?? 'close',
+    services: options.services ?? new Set(),
+    arrivals: new Arrivals(timers, limits),
+    live: new LiveConnections(),
+    limits,
+    bus,
+    clock,
+    entropy,
+    log,
+    timers,
+  }
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+  })
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])

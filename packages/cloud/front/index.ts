@@ -1,0 +1,16 @@
+/** TLS listeners, client certificates, connection admission, sessions, attempt records. */
+export type {
+  Attempt,
+  AttemptCause,
+  AttemptCauseCode,
+  AttemptFilter,
+  AttemptSource,
+  AttemptStep,
+  AttemptStepName,
+} from './attempt.ts'
+export { attemptsReference } from './attempts-reference.ts'
+export { FRONT_FAULTS } from './faults.ts'
+export { startFront } from './front.ts'
+export type { Address, Front, FrontOptions } from './front-options.ts'
+export { FRONT_LIMITS, type FrontLimits } from './limits.ts'
+export type { Endpoint } from './tls-options.ts'

@@ -1,0 +1,266 @@
+import type { Receiver } from '@birthmark/cloud/bus'
+import {
+  type AcceptedConnect,
+  type CloseOrder,
+  Delivery,
+  keptMessage,
+  type Message,
+  type RefusalCause,
+  ServerSession,
+  type SessionEffect,
+  type SessionEnd,
+  type SessionInput,
+} from '@birthmark/cloud/mqtt'
+import type { CertificateId } from '@birthmark/cloud/registry'
+import { type Driven, drive, messageOf } from '@birthmark/foundation/kernel'
+import type { Principal } from './admission.ts'
+import type { AttemptCause } from './attempt.ts'
+import { attemptCause } from './attempt-causes.ts'
+import type { AttemptRecord } from './attempt-log.ts'
+import { ClientCertificate } from './client-certificate.ts'
+import type { ConnectionPorts } from './connection-ports.ts'
+import type { BoundIdentity } from './identity.ts'
+import { type LiveConnection, type Revocation, revocationCause } from './live-connections.ts'
+import { causeOfEnd, causeOfError, causeOfRefusal } from './mqtt-causes.ts'
+import { ALLOW_EVERYTHING, IdentityPolicy } from './session-policy.ts'
+import type { Wire } from './wire.ts'
+
+/** A client that was let in. */
+export interface SessionOrigin {
+  readonly attempt: AttemptRecord
+  readonly wire: Wire
+  readonly accepted: AcceptedConnect
+  readonly remoteAddress: string
+  readonly principal: Principal
+}
+
+/** A session at work: its machine, the bus, its policies, and the wire to its client. */
+export class LiveSession implements LiveConnection, Receiver {
+  readonly connectionId: string
+  readonly #origin: SessionOrigin
+  readonly #ports: ConnectionPorts
+  readonly #policy: IdentityPolicy | undefined
+  readonly #driven: Driven<SessionInput>
+  #identity: BoundIdentity | undefined
+  /** Messages that came while the policies were out of date; their turn comes under the new ones. */
+  #held: { readonly delivery: Delivery; readonly qos: 0 | 1 }[] | undefined
+  #isPaused = false
+  /** What is known of the end of the socket. */
+  #lost = ''
+  #hasEnded = false
+  #dropped = 0
+
+  constructor(origin: SessionOrigin, ports: ConnectionPorts) {
+    const { attempt, principal, accepted } = origin
+    this.connectionId = attempt.id
+    this.#origin = origin
+    this.#ports = ports
+    this.#identity = principal === 'anybody' ? undefined : principal.identity
+    this.#policy = this.#identity && new IdentityPolicy(this.#identity.policies, ports.registry.scope)
+    const session = new ServerSession({
+      accepted,
+      connectionId: this.connectionId,
+      policy: this.#policy ?? ALLOW_EVERYTHING,
+      profile: ports.profile,
+      services: ports.services,
+      deniedSubscribe: ports.deniedSubscribe,
+      now: ports.clock.now(),
+    })
+    const { clock, timers } = ports
+    this.#driven = drive(session, { clock, timers, perform: (effect) => this.#performSafely(effect) })
+  }
+
+  get certificateId(): CertificateId | undefined {
+    const { principal } = this.#origin
+    return principal === 'anybody' ? undefined : principal.id
+  }
+
+  get clientId(): string {
+    return this.#origin.accepted.clientId
+  }
+
+  get thingName(): string | undefined {
+    return this.#identity?.thingName
+  }
+
+  get policyNames(): readonly string[] {
+    return this.#identity?.policyNames ?? []
+  }
+
+  /** Gives the session what happened; ignored once it has ended. */
+  receive(input: SessionInput): void {
+    if (this.#hasEnded) return
+    try {
+      this.#driven.receive(input)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Tells the session that its socket is gone. */
+  lose(why: string): void {
+    this.#lost = why
+    this.receive({ on: 'connection-lost' })
+  }
+
+  deliver(delivery: Delivery, qos: 0 | 1): void {
+    if (this.#held === undefined) return this.receive({ on: 'deliver', delivery, qos })
+    if (this.#held.length >= this.#ports.profile.outboundQueueCountMax) this.#dropped++
+    else this.#held.push({ delivery: new Delivery(keptMessage(delivery.message)), qos })
+  }
+
+  endRevoked(revocation: Revocation): void {
+    this.endFor(revocationCause(revocation), 'not-authorized')
+  }
+
+  endTakenOver(): void {
+    this.endFor(attemptCause('CLIENT_ID_TAKEN_OVER', { clientId: this.clientId }), 'taken-over')
+  }
+
+  /** Ends the session in order: its will is published and an MQTT 5 client is told. */
+  endFor(cause: AttemptCause, order: CloseOrder): void {
+    this.#origin.attempt.blame(cause)
+    this.receive({ on: 'close', order })
+  }
+
+  hold(): void {
+    this.#held ??= []
+    this.#origin.wire.pause()
+  }
+
+  async rebind(): Promise<void> {
+    const { principal, accepted, remoteAddress } = this.#origin
+    if (principal === 'anybody' || this.#hasEnded) return
+    try {
+      const { id } = principal
+      const record = await this.#ports.registry.certificate(id)
+      if (record?.status !== 'ACTIVE') {
+        return this.endRevoked({ certificateId: id, status: record?.status ?? 'deleted' })
+      }
+      const certificate = new ClientCertificate(id, record.pem)
+      const identity = await this.#ports.identities.bind({ certificate, accepted, remoteAddress })
+      this.#exchange(identity)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  release(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const { delivery, qos } of held) this.receive({ on: 'deliver', delivery, qos })
+    this.#continueReading()
+  }
+
+  #exchange(identity: BoundIdentity): void {
+    if (this.#hasEnded) return
+    this.#ports.live.renameThing(this, identity.thingName)
+    this.#identity = identity
+    this.#policy?.exchange(identity.policies)
+    this.#origin.attempt.step('policy', `reloaded, policies: ${identity.policyNames.join(', ') || 'none'}`)
+  }
+
+  #continueReading(): void {
+    if (this.#held === undefined && !this.#isPaused) this.#origin.wire.resume()
+  }
+
+  /** Also a timer performs effects, and nobody would catch what it throws. */
+  #performSafely(effect: SessionEffect): void {
+    try {
+      this.#perform(effect)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #perform(effect: SessionEffect): void {
+    switch (effect.do) {
+      case 'send':
+        return this.#origin.wire.send(effect.bytes)
+      case 'publish':
+        return this.#publish(effect.message, effect.packetId)
+      case 'subscribe':
+        return this.#ports.bus.subscribe(effect.filter, this, { qos: effect.qos, noLocal: effect.noLocal })
+      case 'unsubscribe':
+        this.#ports.bus.unsubscribe(effect.filter, this)
+        return
+      case 'refuse':
+        return this.#note(effect.cause)
+      case 'drop':
+        this.#dropped++
+        return
+      case 'pause':
+        this.#isPaused = true
+        return this.#origin.wire.pause()
+      case 'resume':
+        this.#isPaused = false
+        return this.#continueReading()
+      case 'close':
+        return this.#close(effect.end)
+    }
+  }
+
+  /** Only QoS 1 messages can fail to be taken; their publisher waits to hear of it. */
+  #publish(message: Message, packetId: number | undefined): void {
+    const taken = this.#ports.bus.publish(message)
+    if (message.qos === 0) return
+    taken.then(
+      () => packetId !== undefined && this.receive({ on: 'acknowledged', packetId }),
+      (error: unknown) => {
+        this.#ports.log.write('error', 'front.publish-failed', { attempt: this.connectionId, why: messageOf(error) })
+        if (packetId !== undefined) this.receive({ on: 'publish-failed', packetId })
+      },
+    )
+  }
+
+  #note(refusal: RefusalCause): void {
+    const cause = causeOfRefusal(refusal, this.#ports.registry.scope)
+    this.#origin.attempt.blame(cause)
+    this.#origin.attempt.step(stepOf(refusal), cause.reason)
+  }
+
+  #close(end: SessionEnd): void {
+    if (end.because === 'fault' || end.because === 'denied') this.#note(end)
+    const cause = causeOfEnd(end, this.#ports.registry.scope, this.#lost)
+    if (cause !== undefined) this.#origin.attempt.blame(cause)
+    this.#finish(describeEnd(end))
+  }
+
+  #fail(error: unknown): void {
+    this.#ports.log.write('error', 'front.session-failed', { attempt: this.connectionId, why: messageOf(error) })
+    this.#origin.attempt.blame(causeOfError(error))
+    this.#finish('the server failed')
+  }
+
+  #finish(how: string): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    const { attempt, wire } = this.#origin
+    this.#driven.stop()
+    this.#ports.bus.leave(this)
+    this.#ports.live.remove(this)
+    wire.end()
+    const dropped = this.#dropped === 0 ? '' : `; ${this.#dropped} messages did not reach the client`
+    attempt.end('ended', how + dropped, wire.counts)
+  }
+}
+
+function stepOf(refusal: RefusalCause): 'publish' | 'subscribe' {
+  if (refusal.because === 'denied') return refusal.action
+  return /FILTER|SUBSCRIPTION/.test(refusal.fault.code) ? 'subscribe' : 'publish'
+}
+
+function describeEnd(end: SessionEnd): string {
+  switch (end.because) {
+    case 'disconnected':
+      return end.reasonCode === 0 ? 'the client disconnected' : `the client disconnected with reason ${end.reasonCode}`
+    case 'ordered':
+      return `ended by the server: ${end.order}`
+    case 'connection-lost':
+      return 'the connection was lost'
+    case 'fault':
+      return `ended by the server: ${end.fault.code}`
+    case 'denied':
+      return `ended by the server: ${end.action} denied`
+  }
+}

@@ -1,0 +1,76 @@
+import { AWS_PROFILE, NO_PROPERTIES, parseTopicName } from '@birthmark/cloud/mqtt'
+import { type FirstConnection, provisionFirstConnection, registerPending } from '@birthmark/cloud/provisioning'
+import { sha256 } from '@birthmark/cloud/provisioning/adapters'
+import type { CertificateRecord } from '@birthmark/cloud/registry'
+import { encodeUtf8, type Instant, messageOf } from '@birthmark/foundation/kernel'
+import { type Admission, type AdmissionPorts, found, type Refusal, refuse } from './admission-step.ts'
+
+/**
+ * Brings a certificate into the registry that its issuing CA vouches for: with a template the device is provisioned
+ * (just-in-time provisioning), without one the certificate waits for somebody's decision (just-in-time registration).
+ * Either way this connection ends without a CONNACK, as at AWS IoT, and the device connects again.
+ */
+export async function registerFirstConnection(
+  admission: Admission,
+  ports: AdmissionPorts,
+): Promise<Refusal | undefined> {
+  const ca = admission.issuer
+  if (ca === undefined) return undefined
+  const certificate = found(admission, 'certificate').content
+  const { clock, entropy } = ports
+  const connection: FirstConnection = { ca, certificate, now: clock.now(), entropy, sha256 }
+  return ca.registrationConfig === undefined
+    ? register(admission, connection, ports)
+    : provision(admission, connection, ports)
+}
+
+async function provision(admission: Admission, connection: FirstConnection, ports: AdmissionPorts): Promise<Refusal> {
+  const certificateId = found(admission, 'certificate').id
+  const outcome = await provisionFirstConnection(ports.registry, connection)
+  if (outcome.outcome === 'failed') {
+    const { code, reason, remedy } = outcome
+    admission.attempt.step('provisioning', `${code}: ${reason}`)
+    return refuse('PROVISIONING_FAILED', { certificateId, why: reason, remedy })
+  }
+  for (const line of outcome.explanation) admission.attempt.step('provisioning', line)
+  const thing = outcome.thingName === undefined ? 'no thing' : `thing ${outcome.thingName}`
+  return refuse('PROVISIONED_FIRST_CONNECTION', { certificateId, why: `${thing}, certificate ${outcome.status}` })
+}
+
+async function register(admission: Admission, connection: FirstConnection, ports: AdmissionPorts): Promise<Refusal> {
+  const certificateId = found(admission, 'certificate').id
+  const caId = connection.ca.id
+  const record = await registerPending(ports.registry, connection)
+  admission.attempt.step('provisioning', `registered as ${record.status}; CA ${caId} has no template`)
+  await announce(record, caId, connection.now, ports)
+  return refuse('REGISTERED_PENDING_ACTIVATION', { certificateId, caId })
+}
+
+/**
+ * Publishes the event of just-in-time registration, at each connection while the certificate waits (AWS IoT Core
+ * developer guide, Just-in-time registration). That nobody could be told does not undo the registration.
+ */
+async function announce(record: CertificateRecord, caId: string, now: Instant, ports: AdmissionPorts): Promise<void> {
+  const event = {
+    certificateId: record.id,
+    caCertificateId: caId,
+    timestamp: now,
+    certificateStatus: record.status,
+    awsAccountId: ports.registry.scope.account,
+    certificateRegistrationTimestamp: String(record.createdAt),
+  }
+  const topic = parseTopicName(`$aws/events/certificates/registered/${caId}`, AWS_PROFILE)
+  const payload = encodeUtf8(JSON.stringify(event))
+  try {
+    await ports.bus.publish({
+      topic,
+      payload,
+      qos: 1,
+      properties: NO_PROPERTIES,
+      publisher: undefined,
+      receivedAt: now,
+    })
+  } catch (error) {
+    ports.log.write('error', 'front.publish-failed', { topic, why: messageOf(error) })
+  }
+}

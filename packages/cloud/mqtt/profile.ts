@@ -1,0 +1,98 @@
+import type { TopicLimits } from './topic.ts'
+
+/**
+ * Largest packet accepted before a CONNECT was accepted, in bytes. A CONNECT with a 128-byte client id, the SDKs' user
+ * name and a small will needs under 1 KiB. At the limit: `MQTT_PACKET_TOO_LARGE`, the connection ends.
+ */
+export const PRE_AUTH_PACKET_BYTES_MAX = 4096
+
+/** Everything in which one broker's behaviour differs from another's, all of it limits but `hashMatchesParent`. */
+export interface BrokerProfile extends TopicLimits {
+  readonly name: 'aws' | 'standard'
+  /** Whether `a/#` matches `a`. */
+  readonly hashMatchesParent: boolean
+  /** Whole packets from a client, fixed header included. At the limit: DISCONNECT 0x95. */
+  readonly packetBytesMax: number
+  /** Smallest Maximum Packet Size that a client may set. Below it: CONNECT is refused. */
+  readonly clientPacketBytesMin: number
+  /** Payload of a message. At the limit: the message is refused with 0x97. */
+  readonly payloadBytesMax: number
+  /** Client identifier, UTF-8. At the limit: CONNECT is refused. */
+  readonly clientIdBytesMax: number
+  /** Seconds; shorter wishes are raised to it. */
+  readonly keepAliveMin: number
+  /** Seconds; longer wishes, and 0 (none), are lowered to it. 0: as the client wishes. */
+  readonly keepAliveMax: number
+  /** QoS 1 messages from a client that wait for our PUBACK. At the limit: 0x93 in 5.0, reading pauses in 3.1.1. */
+  readonly inboundInflightMax: number
+  /** QoS 1 messages to a client that wait for its PUBACK. At the limit: further ones queue. */
+  readonly outboundInflightMax: number
+  /** QoS 1 messages that wait for a client. At the limit: the newest is dropped, as `queue-full`. */
+  readonly outboundQueueCountMax: number
+  /** Bytes of the messages that wait for a client. At the limit: the newest is dropped, as `queue-full`. */
+  readonly outboundQueueBytesMax: number
+  /** Topic aliases that a client may set. */
+  readonly topicAliasMax: number
+  /** Filters in one SUBSCRIBE. At the limit: each filter of the packet is refused with 0x97. */
+  readonly filtersPerSubscribeMax: number
+  /** Subscriptions of one connection. At the limit: further filters are refused with 0x97. */
+  readonly subscriptionsMax: number
+  /** Content Type, UTF-8. At this limit and the two below: the message is refused with 0x97. */
+  readonly contentTypeBytesMax: number
+  readonly correlationDataBytesMax: number
+  /** All User Properties of a message together, UTF-8. */
+  readonly userPropertiesBytesMax: number
+  /** Seconds; longer Message Expiry Intervals are lowered to it. */
+  readonly messageExpiryMax: number
+}
+
+/** AWS IoT Core's behaviour (AWS IoT Core quotas, message broker and protocol limits; developer guide, MQTT). */
+export const AWS_PROFILE: BrokerProfile = {
+  name: 'aws',
+  hashMatchesParent: false,
+  packetBytesMax: 149_504,
+  clientPacketBytesMin: 512,
+  payloadBytesMax: 131_072,
+  topicBytesMax: 256,
+  topicSlashesMax: 7,
+  clientIdBytesMax: 128,
+  keepAliveMin: 30,
+  keepAliveMax: 1200,
+  inboundInflightMax: 100,
+  outboundInflightMax: 100,
+  // Ours: AWS publishes no number. A burst of 1 000 short messages, or 8 of the largest, for a client that is slow.
+  outboundQueueCountMax: 1000,
+  outboundQueueBytesMax: 1_048_576,
+  topicAliasMax: 8,
+  filtersPerSubscribeMax: 8,
+  subscriptionsMax: 50,
+  contentTypeBytesMax: 256,
+  correlationDataBytesMax: 8192,
+  userPropertiesBytesMax: 8192,
+  messageExpiryMax: 604_800,
+}
+
+/** The standard's behaviour where AWS IoT deviates, with limits of a broker's size instead of an account's. */
+export const STANDARD_PROFILE: BrokerProfile = {
+  ...AWS_PROFILE,
+  name: 'standard',
+  hashMatchesParent: true,
+  packetBytesMax: 1_048_576,
+  // Ours: room for our CONNACK.
+  clientPacketBytesMin: 128,
+  payloadBytesMax: 1_048_576,
+  topicBytesMax: 65_535,
+  // Ours: the walk through the topic tree goes one call deeper for each level.
+  topicSlashesMax: 127,
+  clientIdBytesMax: 65_535,
+  keepAliveMin: 0,
+  keepAliveMax: 0,
+  outboundQueueBytesMax: 8_388_608,
+  topicAliasMax: 100,
+  filtersPerSubscribeMax: 1000,
+  subscriptionsMax: 1000,
+  contentTypeBytesMax: 65_535,
+  correlationDataBytesMax: 65_535,
+  userPropertiesBytesMax: 1_048_576,
+  messageExpiryMax: 4_294_967_295,
+}

@@ -1,0 +1,108 @@
+import { levelsMatch } from './topic.ts'
+
+/** A service that owns reserved topics (AWS IoT Core developer guide, reserved topics). */
+export type ReservedService =
+  | 'shadow'
+  | 'jobs'
+  | 'provisioning'
+  | 'rules'
+  | 'defender'
+  | 'tunnels'
+  | 'streams'
+  | 'events'
+  | 'commands'
+
+/**
+ * Tells whether a client may publish to a topic at all: any that does not begin with `$`, and the request topics of the
+ * services that run here. The policy decides after that.
+ */
+export function isPublishable(topic: string, services: ReadonlySet<ReservedService>): boolean {
+  if (!topic.startsWith('$')) return true
+  const levels = topic.split('/')
+  return RESERVED_LEVELS.some(
+    ({ service, publish }) => services.has(service) && publish.some((filter) => levelsMatch(filter, levels, false)),
+  )
+}
+
+/**
+ * Tells whether a client may subscribe to a filter at all: any that does not begin with `$`, and those that can match
+ * an answer topic of a service that runs here. The policy decides after that.
+ */
+export function isSubscribable(filter: string, services: ReadonlySet<ReservedService>): boolean {
+  if (!filter.startsWith('$')) return true
+  const levels = filter.split('/')
+  return RESERVED_LEVELS.some(
+    ({ service, subscribe }) => services.has(service) && subscribe.some((other) => overlap(levels, other)),
+  )
+}
+
+interface ReservedRow {
+  readonly service: ReservedService
+  readonly publish: readonly string[]
+  readonly subscribe: readonly string[]
+}
+
+const RESERVED: readonly ReservedRow[] = [
+  {
+    service: 'shadow',
+    publish: ['get', 'update', 'delete'].flatMap((operation) => [
+      `$aws/things/+/shadow/${operation}`,
+      `$aws/things/+/shadow/name/+/${operation}`,
+    ]),
+    subscribe: ['$aws/things/+/shadow/#'],
+  },
+  {
+    service: 'jobs',
+    publish: ['get', 'start-next', '+/get', '+/update'].map((operation) => `$aws/things/+/jobs/${operation}`),
+    subscribe: ['$aws/things/+/jobs/#'],
+  },
+  {
+    service: 'provisioning',
+    publish: [
+      ...inEachFormat('$aws/certificates/create'),
+      ...inEachFormat('$aws/certificates/create-from-csr'),
+      ...inEachFormat('$aws/provisioning-templates/+/provision'),
+    ],
+    subscribe: ['$aws/certificates/#', '$aws/provisioning-templates/#'],
+  },
+  // Basic Ingest: publish only.
+  { service: 'rules', publish: ['$aws/rules/+', '$aws/rules/+/#'], subscribe: [] },
+  {
+    service: 'defender',
+    publish: inEachFormat('$aws/things/+/defender/metrics'),
+    subscribe: ['$aws/things/+/defender/metrics/#'],
+  },
+  { service: 'tunnels', publish: [], subscribe: ['$aws/things/+/tunnels/notify'] },
+  {
+    service: 'streams',
+    publish: [...inEachFormat('$aws/things/+/streams/+/get'), ...inEachFormat('$aws/things/+/streams/+/describe')],
+    subscribe: ['$aws/things/+/streams/#'],
+  },
+  { service: 'events', publish: [], subscribe: ['$aws/events/#'] },
+  {
+    service: 'commands',
+    publish: inEachFormat('$aws/commands/things/+/executions/+/response'),
+    subscribe: ['$aws/commands/things/#'],
+  },
+]
+
+function inEachFormat(topic: string): string[] {
+  return [`${topic}/json`, `${topic}/cbor`]
+}
+
+/** The same, each filter split into its levels. */
+const RESERVED_LEVELS = RESERVED.map(({ service, publish, subscribe }) => ({
+  service,
+  publish: publish.map((filter) => filter.split('/')),
+  subscribe: subscribe.map((filter) => filter.split('/')),
+}))
+
+/** Tells whether some topic is matched by both filters. */
+function overlap(lefts: readonly string[], rights: readonly string[]): boolean {
+  for (let index = 0; ; index += 1) {
+    const [left, right] = [lefts[index], rights[index]]
+    if (left === '#' || right === '#') return true
+    if (left === undefined || right === undefined) return left === right
+    if (left !== '+' && right !== '+' && left !== right) return false
+  }
+}

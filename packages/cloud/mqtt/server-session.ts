@@ -1,0 +1,278 @@
+import { Fault, type Instant, later, type Machine, seconds } from '@birthmark/foundation/kernel'
+import { admitPublish } from './admit-publish.ts'
+import { encodePacket } from './encode-packet.ts'
+import { encodeFarewell, reasonOf } from './farewell.ts'
+import { mqttFault, reasonCode } from './faults.ts'
+import { InboundWindow } from './inbound-window.ts'
+import { judgeSubscriptions } from './judge-subscriptions.ts'
+import { Outbound } from './outbound.ts'
+import type { Disconnect, Packet, ProtocolVersion, Publish, Subscribe, Unsubscribe } from './packet.ts'
+import { NO_PROPERTIES } from './properties.ts'
+import { REASON, SUBACK_FAILURE } from './reason-code.ts'
+import type { RefusalCause, SessionEffect, SessionEnd, SessionInput, SessionOptions } from './session.ts'
+import type { TopicFilter } from './topic.ts'
+import { TopicAliases } from './topic-aliases.ts'
+
+/**
+ * The server's side of one connection whose CONNECT was accepted and answered. It ends with its connection: sessions do
+ * not persist. After the close effect every input is ignored.
+ *
+ * Every fault that it finds, and every fault of the decoder that it is told, ends the session. An MQTT 5.0 client is
+ * told the reason with a DISCONNECT; 3.1.1 has no means to.
+ */
+export class ServerSession implements Machine<SessionInput, SessionEffect> {
+  readonly #options: SessionOptions
+  readonly #version: ProtocolVersion
+  readonly #inbound = new InboundWindow()
+  readonly #outbound: Outbound
+  readonly #aliases: TopicAliases
+  /** The filters subscribed to, by their text. */
+  readonly #subscriptions = new Map<string, TopicFilter>()
+  /** What the current input calls for. Nothing is kept between inputs: messages hold on to the chunks they came in. */
+  #effects: SessionEffect[] = NO_EFFECTS
+  #heardAt: Instant
+  #nextDeadline: Instant | undefined
+  #isPaused = false
+  #hasEnded = false
+
+  constructor(options: SessionOptions) {
+    const { accepted, profile } = options
+    this.#options = options
+    this.#version = accepted.version
+    this.#aliases = new TopicAliases(profile.topicAliasMax)
+    this.#outbound = new Outbound({
+      version: accepted.version,
+      packetBytesMax: accepted.clientPacketBytesMax,
+      inflightMax: accepted.outboundInflightMax,
+      queueCountMax: profile.outboundQueueCountMax,
+      queueBytesMax: profile.outboundQueueBytesMax,
+    })
+    this.#heardAt = options.now
+    this.#nextDeadline = this.#silentAfter(options.now)
+  }
+
+  /** Tells when {@link tick} must run. It moves only when it runs, not with every packet, so that timers are few. */
+  get nextDeadline(): Instant | undefined {
+    return this.#nextDeadline
+  }
+
+  receive(input: SessionInput, now: Instant): readonly SessionEffect[] {
+    if (this.#hasEnded) return NO_EFFECTS
+    const effects: SessionEffect[] = []
+    this.#effects = effects
+    try {
+      this.#take(input, now)
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      this.#fail({ because: 'fault', fault: error }, now)
+    } finally {
+      this.#effects = NO_EFFECTS
+    }
+    return effects
+  }
+
+  tick(now: Instant): readonly SessionEffect[] {
+    if (this.#hasEnded) return NO_EFFECTS
+    const effects: SessionEffect[] = []
+    // A client that we do not read from cannot be heard.
+    if (this.#isPaused) this.#heardAt = now
+    const deadline = this.#silentAfter(this.#heardAt)
+    this.#nextDeadline = deadline
+    if (deadline !== undefined && now >= deadline) {
+      const silence = this.#options.accepted.keepAlive * KEEP_ALIVE_FACTOR
+      this.#effects = effects
+      this.#fail({ because: 'fault', fault: mqttFault('MQTT_KEEP_ALIVE_TIMEOUT', { seconds: silence }) }, now)
+      this.#effects = NO_EFFECTS
+    }
+    return effects
+  }
+
+  #take(input: SessionInput, now: Instant): void {
+    switch (input.on) {
+      case 'packet':
+        this.#heardAt = now
+        return this.#takePacket(input.packet, now)
+      case 'deliver':
+        // Without the right to receive, a message just does not come (AWS IoT Core developer guide, policy actions).
+        if (!this.#options.policy.receive(input.delivery.message.topic)) return
+        return this.#outbound.deliver(input.delivery, input.qos, now, this.#effects)
+      case 'acknowledged':
+        return this.#settle(input.packetId, REASON.SUCCESS)
+      case 'publish-failed':
+        // MQTT 3.1.1 cannot refuse a message: without its PUBACK the client sends it again on its next connection.
+        if (this.#version === 4) throw mqttFault('MQTT_BUS_UNAVAILABLE')
+        return this.#settle(input.packetId, REASON.UNSPECIFIED_ERROR)
+      case 'congested':
+        return this.#outbound.setCongested(true, now, this.#effects)
+      case 'drained':
+        return this.#outbound.setCongested(false, now, this.#effects)
+      case 'fault':
+        return this.#fail({ because: 'fault', fault: input.fault }, now)
+      case 'close':
+        return this.#end({ because: 'ordered', order: input.order }, input.withoutWill !== true, now)
+      case 'connection-lost':
+        return this.#end({ because: 'connection-lost' }, true, now)
+    }
+  }
+
+  #takePacket(packet: Packet, now: Instant): void {
+    switch (packet.type) {
+      case 'publish':
+        return this.#publish(packet, now)
+      case 'puback':
+        return this.#outbound.acknowledge(packet.packetId, now, this.#effects)
+      case 'subscribe':
+        return this.#subscribe(packet, now)
+      case 'unsubscribe':
+        return this.#unsubscribe(packet)
+      case 'pingreq':
+        return this.#send({ type: 'pingresp' })
+      case 'disconnect':
+        return this.#disconnect(packet, now)
+      case 'connect':
+      case 'connack':
+      case 'pubrec':
+      case 'pubrel':
+      case 'pubcomp':
+      case 'suback':
+      case 'unsuback':
+      case 'pingresp':
+      case 'auth':
+        throw mqttFault('MQTT_PACKET_UNEXPECTED', { packet: packet.type.toUpperCase() })
+    }
+  }
+
+  #publish(packet: Publish, now: Instant): void {
+    const { packetId, properties } = packet
+    if (packet.qos === 2) throw mqttFault('MQTT_QOS_UNSUPPORTED')
+    if (packet.retain) throw mqttFault('MQTT_RETAIN_UNSUPPORTED')
+    if (properties.subscriptionIdentifiers) throw mqttFault('MQTT_SUBSCRIPTION_IDENTIFIER_IN_PUBLISH')
+    const text = this.#aliases.topicOf(packet)
+    if (packetId !== undefined && !this.#beginInbound(packetId, packet.dup)) return
+    const admitted = admitPublish(packet, text, this.#options, now)
+    if ('because' in admitted) return this.#refusePublish(packetId, admitted, now)
+    this.#effects.push({ do: 'publish', message: admitted, packetId, isWill: false })
+  }
+
+  /** Notes a QoS 1 message that has come; gives false when it is to be left alone. */
+  #beginInbound(packetId: number, dup: boolean): boolean {
+    const max = this.#options.profile.inboundInflightMax
+    if (this.#inbound.has(packetId)) return this.#repeatInbound(packetId, dup)
+    this.#inbound.begin(packetId)
+    if (this.#version === 5) {
+      if (this.#inbound.size > max) throw mqttFault('MQTT_RECEIVE_MAXIMUM_EXCEEDED', { max })
+    } else if (this.#inbound.size >= max && !this.#isPaused) {
+      // MQTT 3.1.1 has no Receive Maximum, so its clients are held back instead.
+      this.#isPaused = true
+      this.#effects.push({ do: 'pause' })
+    }
+    return true
+  }
+
+  /** A message whose packet identifier is in use: an impatient client's copy of it, or a mistake. */
+  #repeatInbound(packetId: number, dup: boolean): false {
+    const fault = mqttFault('MQTT_PACKET_ID_IN_USE', { packetId })
+    if (this.#version === 4 && !dup) throw fault
+    if (this.#version === 5) {
+      this.#send({ type: 'puback', packetId, reasonCode: reasonCode(fault), properties: NO_PROPERTIES })
+      this.#effects.push({ do: 'refuse', cause: { because: 'fault', fault } })
+    }
+    return false
+  }
+
+  /**
+   * MQTT 5.0 can refuse one QoS 1 message. Anything else that must not be published ends the session, and so does a
+   * reserved topic (AWS IoT Core developer guide, reserved topics).
+   */
+  #refusePublish(packetId: number | undefined, cause: RefusalCause, now: Instant): void {
+    const isReserved = cause.because === 'fault' && cause.fault.code === 'MQTT_TOPIC_RESERVED'
+    if (this.#version === 4 || packetId === undefined || isReserved) return this.#fail(cause, now)
+    this.#effects.push({ do: 'refuse', cause })
+    this.#settle(packetId, reasonOf(cause))
+  }
+
+  /** Notes what became of a QoS 1 message, and sends the PUBACKs whose turn it is. */
+  #settle(packetId: number, code: number): void {
+    for (const settled of this.#inbound.settle(packetId, code)) {
+      this.#send({ type: 'puback', ...settled, properties: NO_PROPERTIES })
+    }
+    if (!this.#isPaused || this.#inbound.size >= this.#options.profile.inboundInflightMax) return
+    this.#isPaused = false
+    this.#effects.push({ do: 'resume' })
+  }
+
+  #subscribe({ packetId, subscriptions, properties }: Subscribe, now: Instant): void {
+    if (properties.subscriptionIdentifiers) throw mqttFault('MQTT_SUBSCRIPTION_IDENTIFIER_UNSUPPORTED')
+    const judgements = judgeSubscriptions(subscriptions, this.#options, this.#subscriptions)
+    const refusals = judgements.filter((judgement) => !judgement.granted)
+    const forbidden = refusals.find((refused) => refused.isForbidden)
+    const endsForbidden = this.#version === 4 && this.#options.deniedSubscribe === 'close'
+    if (forbidden !== undefined && endsForbidden) return this.#fail(forbidden.cause, now)
+    // A packet that is refused as a whole has one cause for all of its filters.
+    for (const cause of new Set(refusals.map((refused) => refused.cause))) this.#effects.push({ do: 'refuse', cause })
+    const reasonCodes = judgements.map((judgement) => {
+      if (!judgement.granted) return this.#version === 5 ? judgement.reasonCode : SUBACK_FAILURE
+      const { filter, qos, noLocal } = judgement
+      this.#subscriptions.set(filter, filter)
+      this.#effects.push({ do: 'subscribe', filter, qos, noLocal })
+      return qos
+    })
+    this.#send({ type: 'suback', packetId, reasonCodes, properties: NO_PROPERTIES })
+  }
+
+  #unsubscribe({ packetId, filters }: Unsubscribe): void {
+    const reasonCodes = filters.map((text) => {
+      const filter = this.#subscriptions.get(text)
+      if (filter === undefined) return REASON.NO_SUBSCRIPTION_EXISTED
+      this.#subscriptions.delete(text)
+      this.#effects.push({ do: 'unsubscribe', filter })
+      return REASON.SUCCESS
+    })
+    this.#send({ type: 'unsuback', packetId, reasonCodes, properties: NO_PROPERTIES })
+  }
+
+  #disconnect({ reasonCode: reason, properties }: Disconnect, now: Instant): void {
+    // MQTT 5.0 §3.14.2.2.2: an interval cannot be raised from 0.
+    if (properties.sessionExpiryInterval && !this.#options.accepted.wishedPersistence) {
+      throw mqttFault('MQTT_SESSION_EXPIRY_RAISED')
+    }
+    // MQTT 5.0 §3.14.4 [MQTT-3.14.4-3]: only a normal disconnection discards the will.
+    this.#end({ because: 'disconnected', reasonCode: reason }, reason !== REASON.SUCCESS, now)
+  }
+
+  /** Ends the session because of what the client did. */
+  #fail(cause: RefusalCause, now: Instant): void {
+    this.#end(cause, true, now)
+  }
+
+  #end(end: SessionEnd, publishWill: boolean, now: Instant): void {
+    this.#hasEnded = true
+    this.#nextDeadline = undefined
+    const { accepted, connectionId: publisher } = this.#options
+    if (publishWill && accepted.will !== undefined) {
+      const message = { ...accepted.will, publisher, receivedAt: now }
+      this.#effects.push({ do: 'publish', message, packetId: undefined, isWill: true })
+    }
+    const bytes = this.#version === 5 ? encodeFarewell(end, accepted.clientPacketBytesMax) : undefined
+    if (bytes !== undefined) this.#effects.push({ do: 'send', bytes })
+    this.#effects.push({ do: 'close', end })
+  }
+
+  /** MQTT 5.0 §3.1.2.11.4 [MQTT-3.1.2-24]: an answer that the client has no room for cannot be given. */
+  #send(packet: Packet): void {
+    const bytes = encodePacket(packet, this.#version)
+    const room = this.#options.accepted.clientPacketBytesMax
+    if (bytes.length > room) throw mqttFault('MQTT_MAXIMUM_PACKET_SIZE_TOO_SMALL', { bytes: room, min: bytes.length })
+    this.#effects.push({ do: 'send', bytes })
+  }
+
+  /** MQTT 5.0 §3.1.2.10 [MQTT-3.1.2-22]: one and a half times the keep-alive; 0 switches it off. */
+  #silentAfter(heardAt: Instant): Instant | undefined {
+    const { keepAlive } = this.#options.accepted
+    return keepAlive === 0 ? undefined : later(heardAt, seconds(keepAlive * KEEP_ALIVE_FACTOR))
+  }
+}
+
+const KEEP_ALIVE_FACTOR = 1.5
+/** Stands for no effects, and is never added to. */
+const NO_EFFECTS: SessionEffect[] = []

@@ -1,0 +1,106 @@
+import { evaluateConditions } from './conditions.ts'
+import type { PolicyStatement } from './document.ts'
+import { compileGlob, type Glob, globText, matchesGlob } from './glob.ts'
+import type { NearMiss, PolicyAction, PolicyContext, StatementRef } from './model.ts'
+import { bindTemplate, type Template } from './template.ts'
+import { substitution } from './variables.ts'
+
+/**
+ * A statement as it holds for one connection: conditions judged, variables replaced. An unresolved variable matches
+ * nothing, and where that would widen what an Allow grants (in NotResource, under a negated operator) the whole Allow
+ * does not match.
+ */
+export class BoundStatement {
+  readonly ref: StatementRef
+  /** What keeps the statement from ever matching on this connection. */
+  readonly failed: NearMiss | undefined
+  readonly #statement: PolicyStatement
+  readonly #patterns: readonly BoundResource[]
+
+  constructor(statement: PolicyStatement, ref: StatementRef, context: PolicyContext) {
+    this.ref = ref
+    this.#statement = statement
+    this.#patterns = statement.resources.patterns.map((template) => bindResource(template, context))
+    const failure = evaluateConditions(statement, context) ?? this.#widened()
+    this.failed = failure === undefined ? undefined : { statement: ref, ...failure }
+  }
+
+  get effect(): 'Allow' | 'Deny' {
+    return this.#statement.effect
+  }
+
+  matchesAction(action: PolicyAction): boolean {
+    const { negated, patterns } = this.#statement.actions
+    const text = action.toLowerCase()
+    return patterns.some(({ constant }) => constant !== undefined && matchesGlob(constant, text)) !== negated
+  }
+
+  /** Tells whether the conditions hold and the resource is meant. The action is asked for first. */
+  matches(resource: string): boolean {
+    if (this.failed !== undefined) return false
+    const isNamed = this.#patterns.some((pattern) => matchesPattern(pattern, resource))
+    return isNamed !== this.#statement.resources.negated
+  }
+
+  /** Says what kept a statement that names the action from matching the resource. */
+  nearMiss(resource: string): NearMiss {
+    if (this.failed !== undefined) return this.failed
+    const statement = this.ref
+    if (this.#statement.resources.negated) {
+      const excluding = this.#patterns.find((pattern) => matchesPattern(pattern, resource))
+      const text = excluding === undefined ? '' : textOf(excluding)
+      return { statement, because: 'resource', detail: `NotResource ${text}` }
+    }
+    const nearest = nearestPattern(this.#patterns, resource)
+    if (nearest === undefined) return { statement, because: 'resource', detail: '' }
+    if (isUnresolved(nearest)) return { statement, because: 'variable', detail: nearest.unresolved }
+    return { statement, because: 'resource', detail: textOf(nearest) }
+  }
+
+  #widened(): Omit<NearMiss, 'statement'> | undefined {
+    if (!this.#statement.resources.negated || this.effect === 'Deny') return undefined
+    const unresolved = this.#patterns.find(isUnresolved)
+    return unresolved && { because: 'variable', detail: unresolved.unresolved }
+  }
+}
+
+/** A pattern with its variables replaced; or one that matches nothing because a variable has no value. */
+type BoundResource = Glob | Unresolved
+
+interface Unresolved {
+  /** The pattern as it stands in the document. */
+  readonly text: string
+  readonly unresolved: string
+}
+
+function bindResource(template: Template, context: PolicyContext): BoundResource {
+  if (template.constant !== undefined) return template.constant
+  const bound = bindTemplate(template, (variable) => substitution(context, variable))
+  return bound.ok ? compileGlob(bound.marked) : { text: template.text, unresolved: bound.variable }
+}
+
+function isUnresolved(pattern: BoundResource): pattern is Unresolved {
+  return 'unresolved' in pattern
+}
+
+function matchesPattern(pattern: BoundResource, resource: string): boolean {
+  return !isUnresolved(pattern) && matchesGlob(pattern, resource)
+}
+
+/** Gives a pattern as a person would write it. */
+function textOf(pattern: BoundResource): string {
+  return isUnresolved(pattern) ? pattern.text : globText(pattern)
+}
+
+/** Gives the pattern that agrees longest with the resource: most often the one that was meant. */
+function nearestPattern(patterns: readonly BoundResource[], resource: string): BoundResource | undefined {
+  const agreements = patterns.map((pattern) => agreement(textOf(pattern), resource))
+  return patterns[agreements.indexOf(Math.max(...agreements))]
+}
+
+/** Counts the characters that both begin with. */
+function agreement(left: string, right: string): number {
+  let count = 0
+  while (count < left.length && left[count] === right[count]) count++
+  return count
+}

@@ -1,0 +1,170 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { type Log, messageOf } from '@birthmark/foundation/kernel'
+import type { Change, CommitResult } from '../changes.ts'
+import type { Scope } from '../records.ts'
+import { applyChange } from './apply.ts'
+import { asStoreFault, registryFault } from './faults.ts'
+import type { Scopes } from './scopes.ts'
+import type { Statements } from './statements.ts'
+
+/** Told of each list of changes that has become durable. */
+export type CommitListener = (scope: Scope, changes: readonly Change[]) => void
+
+/** What a {@link GroupCommit} works on. */
+export interface GroupCommitParts {
+  readonly database: DatabaseSync
+  readonly path: string
+  readonly sql: Statements
+  readonly scopes: Scopes
+  readonly log: Log
+}
+
+/**
+ * Makes commits durable together: those asked for in one turn of the event loop share one transaction and one flush to
+ * disk, each inside a savepoint of its own, so that a refused one leaves no trace and the others stand.
+ */
+export class GroupCommit {
+  readonly #parts: GroupCommitParts
+  readonly #listeners = new Set<CommitListener>()
+  #waiting: Waiting[] = []
+  #scheduled = false
+  #closed = false
+
+  constructor(parts: GroupCommitParts) {
+    this.#parts = parts
+  }
+
+  /** Calls `listener` after each durable list of changes, in their order. Gives the function that ends it. */
+  subscribe(listener: CommitListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * Applies a list of changes, whole or not at all, and resolves when it is on disk.
+   *
+   * @throws `REGISTRY_CLOSED`, `DISK_FULL`, `FILE_UNUSABLE`, `FILE_NOT_PERMITTED`, `REGISTRY_DAMAGED`
+   */
+  commit(scope: Scope, changes: readonly Change[]): Promise<CommitResult> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(registryFault('REGISTRY_CLOSED'))
+      this.#waiting.push({ scope, changes, resolve, reject, result: undefined })
+      this.#schedule()
+    })
+  }
+
+  /** Makes what waits durable and takes nothing more. */
+  close(): void {
+    this.#closed = true
+    while (this.#waiting.length > 0) this.#flush()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      if (this.#waiting.length > 0) this.#flush()
+      if (this.#waiting.length > 0) this.#schedule()
+    })
+  }
+
+  #flush(): void {
+    const group = this.#waiting.splice(0, GROUP_COMMITS_MAX)
+    try {
+      this.#transact(group)
+    } catch (error) {
+      this.#abandon(group, error)
+      return
+    }
+    for (const commit of group) this.#settle(commit)
+  }
+
+  /** Runs the transaction; after an error of the disk nothing of it is left, whatever SQLite undid on its own. */
+  #transact(group: readonly Waiting[]): void {
+    const { database, sql, scopes } = this.#parts
+    sql.run('BEGIN IMMEDIATE')
+    try {
+      for (const commit of group) commit.result = this.#apply(commit)
+      sql.run('COMMIT')
+    } catch (error) {
+      if (database.isTransaction) sql.run('ROLLBACK')
+      scopes.forgetUncommitted()
+      throw error
+    }
+    scopes.keepCommitted()
+  }
+
+  #apply({ scope, changes }: Waiting): CommitResult | UnexpectedError {
+    const { database, path, sql, scopes } = this.#parts
+    const tables = { sql, scope: scopes.ensure(scope) }
+    sql.run('SAVEPOINT list')
+    try {
+      for (const [index, change] of changes.entries()) {
+        const reason = applyChange(tables, change)
+        if (reason === undefined) continue
+        this.#undo()
+        return { ok: false, index, reason }
+      }
+      sql.run('RELEASE list')
+      return { ok: true }
+    } catch (error) {
+      // SQLite may have ended the transaction (https://sqlite.org/lang_transaction.html §3), and a failing disk
+      // concerns the whole group. Anything else is the fault of this list alone.
+      if (!database.isTransaction || asStoreFault(error, path) !== error) throw error
+      this.#undo()
+      return { error }
+    }
+  }
+
+  #undo(): void {
+    this.#parts.sql.run('ROLLBACK TO list')
+    this.#parts.sql.run('RELEASE list')
+  }
+
+  #settle({ scope, changes, result, resolve, reject }: Waiting): void {
+    if (result === undefined || 'error' in result) {
+      reject(result?.error)
+      return
+    }
+    if (result.ok && changes.length > 0) this.#notify(scope, changes)
+    resolve(result)
+  }
+
+  #notify(scope: Scope, changes: readonly Change[]): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(scope, changes)
+      } catch (error) {
+        // The changes are durable whatever a listener makes of them.
+        this.#parts.log.write('error', 'registry.listener-failed', { why: messageOf(error) })
+      }
+    }
+  }
+
+  #abandon(group: readonly Waiting[], error: unknown): void {
+    const fault = asStoreFault(error, this.#parts.path)
+    this.#parts.log.write('error', 'registry.commit-failed', { commits: group.length, why: messageOf(fault) })
+    for (const commit of group) commit.reject(fault)
+  }
+}
+
+/** A list of changes on its way to the disk. */
+interface Waiting {
+  readonly scope: Scope
+  readonly changes: readonly Change[]
+  readonly resolve: (result: CommitResult) => void
+  readonly reject: (error: unknown) => void
+  result: CommitResult | UnexpectedError | undefined
+}
+
+/** What a list threw that no change may throw: a record with a value that no column takes. */
+interface UnexpectedError {
+  readonly error: unknown
+}
+
+/**
+ * Lists of changes in one transaction, at most. At some 60 µs for a list that provisions a device, a full group keeps
+ * the event loop for 15 ms; what is beyond waits for the next turn.
+ */
+export const GROUP_COMMITS_MAX = 256

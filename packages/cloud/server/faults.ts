@@ -1,0 +1,51 @@
+import { faults, type Raise } from '@birthmark/foundation/kernel'
+
+/** Everything that keeps the cloud from starting or from being certified. */
+export const SERVER_FAULTS = {
+  PORT_IN_USE: {
+    blame: 'operator',
+    message: 'port {port} on {address} is in use',
+    remedy: 'Stop the program that uses it, or name another port with {option} (0 takes any free one).',
+  },
+  PORT_NOT_PERMITTED: {
+    blame: 'operator',
+    message: 'this user may not listen on port {port} of {address}',
+    remedy: 'Name a port above 1023 with {option}.',
+  },
+  ADDRESS_NOT_USABLE: {
+    blame: 'operator',
+    message: 'cannot listen on {address}:{port}: {why}',
+    remedy: 'Name an address that this machine has with --listen.',
+  },
+  SERVER_FILE_DAMAGED: {
+    blame: 'operator',
+    message: '{path} does not hold what this server wrote there: {why}',
+    remedy: 'Restore it from a backup; it names the account that everything in this data directory belongs to.',
+  },
+  CLOCK_BEFORE_CERTIFICATE: {
+    blame: 'operator',
+    message: "the clock says {now}, before this cloud's own root certificate starts ({notBefore})",
+    remedy: "Set this machine's clock, then start again.",
+  },
+  ROOT_EXPIRED: {
+    blame: 'operator',
+    message: "this cloud's own root certificate ended on {notAfter} and the clock says {now}",
+    remedy: "Set this machine's clock if it is wrong; else the root must be replaced on every device.",
+  },
+  SOCKET_PATH_TOO_LONG: {
+    blame: 'caller',
+    message: '{path} is {length} bytes long and a local socket takes {max}',
+    remedy: 'Use a data directory with a shorter path.',
+  },
+  CERTIFICATE_PROVIDER_UNAVAILABLE: {
+    blame: 'operator',
+    message: 'the authority at {path} does not answer: {why}',
+    remedy: 'Start it, or name its socket with --authority-socket.',
+  },
+  CERTIFICATE_PROVIDER_REFUSED: {
+    blame: 'caller',
+    message: 'the authority refused to sign: {why}',
+    remedy: 'See what it says about the request; its profile decides what it signs.',
+  },
+} as const
+export const serverFault: Raise<typeof SERVER_FAULTS> = faults(SERVER_FAULTS)

@@ -1,0 +1,160 @@
+import { join } from 'node:path'
+import { createControlPlane } from '@birthmark/cloud/api'
+import { LocalBus } from '@birthmark/cloud/bus'
+import { type Front, type FrontOptions, startFront } from '@birthmark/cloud/front'
+import { AWS_PROFILE } from '@birthmark/cloud/mqtt'
+import type { CertificateProvider } from '@birthmark/cloud/provisioning'
+import type { Registry, Scope } from '@birthmark/cloud/registry'
+import { openSqliteRegistry } from '@birthmark/cloud/registry/sqlite'
+import { type Clock, type Entropy, isFault, type Log, type Timers } from '@birthmark/foundation/kernel'
+import { makeFolder, replaceFile } from '@birthmark/foundation/system'
+import { type FirstAccessKey, loadAccessKey } from './access-key.ts'
+import { loadScope } from './account.ts'
+import { openControl } from './control-listeners.ts'
+import { createDataPlane } from './data-plane.ts'
+import { type EndpointCertificate, makeEndpointCertificate } from './endpoint-certificate.ts'
+import { listenFault } from './listen.ts'
+
+/** What a server is told at its start. Ports: 0 takes any free one. */
+export interface ServerOptions {
+  /** The data directory; nothing outside it is written. Made when absent. */
+  readonly folder: string
+  /** Address to listen on. The plain-HTTP control plane listens on loopback whatever this says. */
+  readonly address: string
+  /** The name that clients use; the endpoint's certificate carries it beside `localhost` and the loopback addresses. */
+  readonly host: string
+  readonly region: string
+  readonly mqttPort: number
+  readonly httpsPort: number
+  readonly controlPort: number
+  readonly controlHttpPort: number
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly timers: Timers
+  readonly log: Log
+  /** Called once the data directory is known to be ours alone. */
+  readonly openCertificateProvider: () => Promise<CertificateProvider>
+}
+
+/** A cloud that serves, and where. */
+export interface RunningServer {
+  readonly scope: Scope
+  readonly accessKey: FirstAccessKey
+  /** Path of the root's certificate in PEM: what clients trust. */
+  readonly rootPath: string
+  /** `host:port` of each listener. */
+  readonly mqtt: string
+  readonly https: string
+  readonly control: string
+  readonly controlHttp: string
+  /** Ends every connection, then the store. What was acknowledged is on disk already. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts the cloud on a data directory: registry, endpoint certificate, device listeners, control plane.
+ *
+ * @throws faults of the registry (a data directory in use, no rights), of {@link openControl}, of the provider
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const closing: (() => Promise<void>)[] = []
+  const close = async (): Promise<void> => {
+    for (const step of closing.splice(0).toReversed()) await step()
+  }
+  try {
+    const started = await startParts(options, closing)
+    options.log.write('info', 'server.ready', { mqtt: started.mqtt, control: started.control })
+    return { ...started, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function startParts(
+  options: ServerOptions,
+  closing: (() => Promise<void>)[],
+): Promise<Omit<RunningServer, 'close'>> {
+  const { clock, entropy, log } = options
+  makeFolder(options.folder)
+  const registry = await openSqliteRegistry({ folder: join(options.folder, 'registry'), clock, log })
+  closing.push(() => registry.close())
+  const scope = loadScope(options.folder, options.region, entropy)
+  const provider = await options.openCertificateProvider()
+  const endpoint = await makeEndpointCertificate(provider, endpointNames(options.host), clock)
+  const rootPath = join(options.folder, 'root.pem')
+  replaceFile(rootPath, endpoint.root.toPem(), { mode: 0o644 })
+  const front = await openFront(options, scope, registry, endpoint)
+  closing.push(() => front.close())
+  const controlPlane = createControlPlane({
+    registry,
+    scope,
+    attempts: front.attempts,
+    certificateProvider: provider,
+    endpointAddress: () => options.host,
+    clock,
+    entropy,
+    log,
+  })
+  const control = await openControl(options, endpoint, (request, response) => controlPlane.handle(request, response))
+  closing.push(() => control.close())
+  // Last: a start that fails must not use up the one time that the secret is shown.
+  const accessKey = await loadAccessKey(registry.in(scope), clock, entropy)
+  return { scope, accessKey, rootPath, ...front.addresses, ...control.addresses }
+}
+
+/** The names that reach this endpoint from its own machine, after the one it is known by. */
+function endpointNames(host: string): readonly [string, ...string[]] {
+  return [host, ...LOCAL_NAMES.filter((name) => name !== host)]
+}
+
+interface OpenFront {
+  readonly attempts: Front['attempts']
+  readonly addresses: { readonly mqtt: string; readonly https: string }
+  close(): Promise<void>
+}
+
+async function openFront(
+  options: ServerOptions,
+  scope: Scope,
+  registry: Registry,
+  endpoint: EndpointCertificate,
+): Promise<OpenFront> {
+  const front = await startListening(options, {
+    scope,
+    registry,
+    bus: new LocalBus(AWS_PROFILE),
+    listeners: {
+      mqtt: { host: options.address, port: options.mqttPort },
+      https: { host: options.address, port: options.httpsPort },
+    },
+    endpoint: { key: endpoint.keyPem, certificate: endpoint.chainPem, hostNames: endpointNames(options.host) },
+    onHttps: createDataPlane(options.timers),
+    clock: options.clock,
+    timers: options.timers,
+    entropy: options.entropy,
+    log: options.log,
+  })
+  return {
+    attempts: front.attempts,
+    addresses: {
+      mqtt: `${options.host}:${front.addresses.mqtt.port}`,
+      https: `${options.host}:${front.addresses.https?.port ?? options.httpsPort}`,
+    },
+    close: () => front.close(),
+  }
+}
+
+/** Starts the front, and names the option by which a listener that failed is moved. */
+async function startListening(options: ServerOptions, front: FrontOptions): Promise<Front> {
+  try {
+    return await startFront(front)
+  } catch (error) {
+    if (!isFault(error, 'LISTEN_FAILED')) throw error
+    const { listener, port } = error.context
+    const option = listener === 'https' ? '--https-port' : '--mqtt-port'
+    throw listenFault(error.cause, { address: options.address, port: Number(port), option })
+  }
+}
+
+const LOCAL_NAMES: readonly string[] = ['localhost', '127.0.0.1', '::1']
