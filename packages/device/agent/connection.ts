@@ -1,0 +1,136 @@
+import { connect as connectTcp, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { connectTls } from '@birthmark/device/tls'
+import { type Clock, type Entropy, messageOf, type Timers } from '@birthmark/foundation/kernel'
+import { MqttClient } from 'mqtt'
+import { agentFault } from './faults.ts'
+import type { DeviceIdentity } from './identity.ts'
+
+/** Where a device connects to. */
+export interface Endpoint {
+  /** Name that the endpoint's certificate must carry; it is sent as SNI. */
+  readonly host: string
+  readonly port: number
+}
+
+/** What a device's connection needs from outside. */
+export interface DevicePorts {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly timers: Timers
+}
+
+/** A device online. */
+export interface DeviceConnection {
+  /**
+   * Publishes at QoS 1 and resolves when the endpoint has acknowledged it.
+   *
+   * @throws `PUBLISH_REFUSED` when the endpoint answers otherwise or closes the connection
+   */
+  publish(topic: string, payload: string): Promise<void>
+  /** Says DISCONNECT and closes. */
+  close(): Promise<void>
+}
+
+/**
+ * Connects once: TCP, TLS with the element's key, MQTT CONNECT.
+ *
+ * @throws `ENDPOINT_UNREACHABLE`, `CONNECTION_DROPPED`, `CONNECTION_REFUSED`, and the faults of `device/tls`
+ */
+export async function connectOnce(
+  identity: DeviceIdentity,
+  endpoint: Endpoint,
+  clientId: string,
+  { clock, entropy, timers }: DevicePorts,
+): Promise<DeviceConnection> {
+  const socket = await openSocket(endpoint)
+  try {
+    const stream = await connectTls({
+      transport: socket,
+      host: endpoint.host,
+      alpn: [MQTT_ALPN],
+      anchors: [identity.trustAnchor],
+      identity: { certificates: [identity.certificate], signer: identity.signer },
+      clock,
+      entropy,
+      timers,
+    })
+    return await openMqtt(stream, clientId)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+function openSocket({ host, port }: Endpoint): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ host, port, noDelay: true })
+    const refuse = (error: Error): void => {
+      reject(agentFault('ENDPOINT_UNREACHABLE', { host, port, why: error.message }, error))
+    }
+    socket.once('error', refuse)
+    socket.once('connect', () => {
+      socket.off('error', refuse)
+      resolve(socket)
+    })
+  })
+}
+
+function openMqtt(stream: Duplex, clientId: string): Promise<DeviceConnection> {
+  const client = new MqttClient(() => stream, {
+    clientId,
+    protocolVersion: 5,
+    clean: true,
+    keepalive: KEEP_ALIVE_S,
+    reconnectPeriod: 0,
+    connectTimeout: CONNACK_TIMEOUT_MS,
+    queueQoSZero: false,
+  })
+  return new Promise((resolve, reject) => {
+    let last: unknown
+    client.on('error', (error) => {
+      last = error
+    })
+    client.once('connect', () => resolve(deviceConnection(client, () => last)))
+    client.once('close', () => {
+      client.end(true)
+      reject(connectFailure(last))
+    })
+  })
+}
+
+/** A CONNACK with a reason code is a refusal; a stream that just ends is a drop. */
+function connectFailure(last: unknown): Error {
+  if (last instanceof Error && 'code' in last && typeof last.code === 'number') {
+    return agentFault('CONNECTION_REFUSED', { reason: last.message }, last)
+  }
+  return agentFault('CONNECTION_DROPPED', {}, last)
+}
+
+function deviceConnection(client: MqttClient, lastError: () => unknown): DeviceConnection {
+  return {
+    publish: (topic, payload) =>
+      new Promise((resolve, reject) => {
+        const lost = (): void => {
+          const last = lastError()
+          const why = last === undefined ? 'the endpoint closed the connection' : messageOf(last)
+          reject(agentFault('PUBLISH_REFUSED', { topic, why }, last))
+        }
+        if (!client.connected) return lost()
+        client.once('close', lost)
+        client.publish(topic, payload, { qos: 1 }, (error) => {
+          client.off('close', lost)
+          if (error) reject(agentFault('PUBLISH_REFUSED', { topic, why: error.message }, error))
+          else resolve()
+        })
+      }),
+    close: () => new Promise((resolve) => client.end(false, {}, () => resolve())),
+  }
+}
+
+/** The protocol name that AWS IoT expects from certificate clients on a shared port; harmless on 8883. */
+const MQTT_ALPN = 'x-amzn-mqtt-ca'
+/** AWS's upper bound, so that a quiet device costs least. */
+const KEEP_ALIVE_S = 1200
+/** How long a CONNACK may take; a slow link needs a few seconds, a dead one none. */
+const CONNACK_TIMEOUT_MS = 30_000
