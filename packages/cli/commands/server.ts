@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import { join, resolve } from 'node:path'
+import { type AuthorityClient, connectAuthority, requireSocketPath, startServer } from '@birthmark/cloud/server'
+import { faults, jsonLog, type Raise } from '@birthmark/foundation/kernel'
+import {
+  makeFolder,
+  readTextFile,
+  replaceFile,
+  systemClock,
+  systemEntropy,
+  systemTimers,
+} from '@birthmark/foundation/system'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { type Output, processOutput } from '../output.ts'
+import { type Companion, startCompanion } from '../processes.ts'
+import { listenForStop } from '../signals.ts'
+
+export const SERVER_COMMAND_FAULTS = {
+  PROFILE_NOT_BUILT: {
+    blame: 'caller',
+    message: 'the profile {profile} is not built yet',
+    remedy: 'Leave --profile out: the server then behaves as AWS IoT Core does.',
+  },
+  PLAIN_MQTT_NOT_BUILT: {
+    blame: 'caller',
+    message: 'MQTT without TLS is not built yet',
+    remedy: 'Leave --mqtt-plain-port out and connect over TLS with a client certificate.',
+  },
+} as const
+const commandFault: Raise<typeof SERVER_COMMAND_FAULTS> = faults(SERVER_COMMAND_FAULTS)
+
+interface ServerFlags {
+  readonly data: string
+  readonly listen: string
+  readonly host: string
+  readonly region: string
+  readonly mqttPort: number
+  readonly httpsPort: number
+  readonly controlPort: number
+  readonly controlHttpPort: number
+  readonly mqttPlainPort?: number
+  readonly profile: string
+  readonly authoritySocket?: string
+  readonly untilInputEnds?: boolean
+  readonly json?: boolean
+}
+
+/** `birthmark server`: the cloud for real use. */
+export function serverCommand(): Command {
+  return new Command('server')
+    .description('Run the cloud on a data directory: MQTT over mutual TLS, and the AWS IoT control plane.')
+    .requiredOption('--data <folder>', 'data directory; made when absent, nothing outside it is written')
+    .option('--listen <address>', 'address to listen on', '127.0.0.1')
+    .option('--host <name>', "name that clients use; the endpoint's certificate carries it", 'localhost')
+    .option('--region <name>', 'region of a new data directory', 'us-east-1')
+    .option('--mqtt-port <n>', 'MQTT over mutual TLS (0: any free port)', port, 8883)
+    .option('--https-port <n>', 'HTTPS and MQTT by ALPN', port, 8443)
+    .option('--control-port <n>', 'control plane over HTTPS', port, 9443)
+    .option('--control-http-port <n>', 'control plane over plain HTTP, loopback only', port, 9080)
+    .option('--mqtt-plain-port <n>', 'MQTT without TLS (not built yet)', port)
+    .option('--authority-socket <path>', 'sign with this authority instead of the one started beside the server')
+    .addOption(new Option('--profile <name>', 'whose behaviour wins').choices(['aws', 'standard']).default('aws'))
+    .addOption(new Option('--until-input-ends', 'stop when standard input ends: for a parent process').hideHelp())
+    .addHelpText('after', EXAMPLES)
+    .action(runServer)
+}
+
+async function runServer(flags: ServerFlags): Promise<void> {
+  if (flags.profile !== 'aws') throw commandFault('PROFILE_NOT_BUILT', { profile: flags.profile })
+  if (flags.mqttPlainPort !== undefined) throw commandFault('PLAIN_MQTT_NOT_BUILT')
+  const stop = listenForStop({ inputEnds: flags.untilInputEnds === true })
+  const output = processOutput({ json: flags.json === true })
+  const folder = resolve(flags.data)
+  const authority = new AuthorityBeside(folder, flags)
+  try {
+    const server = await startServer({
+      ...flags,
+      folder,
+      address: flags.listen,
+      clock: systemClock,
+      entropy: systemEntropy,
+      timers: systemTimers,
+      log: jsonLog(systemClock, (line) => process.stderr.write(line)),
+      openCertificateProvider: () => authority.open(),
+    })
+    announce(output, server)
+    await stop.told
+    await server.close()
+  } catch (error) {
+    // Ctrl-C reaches the authority beside the server too: what fails for want of it is part of the stop.
+    if (!stop.isTold) throw error
+  } finally {
+    await authority.close()
+  }
+}
+
+/** The authority that signs for this server: a process of its own, so that whoever faces devices holds no CA key. */
+class AuthorityBeside {
+  readonly #folder: string
+  readonly #flags: ServerFlags
+  #process: Companion | undefined
+  #client: AuthorityClient | undefined
+
+  constructor(folder: string, flags: ServerFlags) {
+    this.#folder = folder
+    this.#flags = flags
+  }
+
+  async open(): Promise<AuthorityClient> {
+    const socket = this.#flags.authoritySocket ?? (await this.#start())
+    this.#client = await connectAuthority(socket)
+    return this.#client
+  }
+
+  async close(): Promise<void> {
+    this.#client?.close()
+    await this.#process?.stop()
+  }
+
+  async #start(): Promise<string> {
+    const socket = join(makeFolder(join(this.#folder, 'run')), 'authority.sock')
+    requireSocketPath(socket)
+    const passphraseFile = join(this.#folder, 'authority.passphrase')
+    if (readTextFile(passphraseFile) === undefined)
+      replaceFile(passphraseFile, `${randomBytes(32).toString('base64url')}\n`)
+    const names = [...new Set([this.#flags.host, 'localhost', '127.0.0.1', '::1'])]
+    const folder = join(this.#folder, 'authority')
+    this.#process = await startCompanion(['ca', 'serve'], {
+      data: folder,
+      socket,
+      'passphrase-file': passphraseFile,
+      name: 'Platform Trust Services',
+      'endpoint-name': names,
+    })
+    return socket
+  }
+}
+
+function announce(output: Output, server: Awaited<ReturnType<typeof startServer>>): void {
+  const { scope, accessKey } = server
+  const secret = accessKey.secret === undefined ? {} : { secretAccessKey: accessKey.secret }
+  const { mqtt, https, control, controlHttp, rootPath } = server
+  const where = { mqtt, https, control, controlHttp, root: rootPath, account: scope.account, region: scope.region }
+  output.json({ ready: true, ...where, accessKeyId: accessKey.id, ...secret })
+  if (output.jsonWanted) return
+  output.say('The cloud is ready.')
+  for (const [name, value] of Object.entries(where)) output.say(`  ${name.padEnd(12)} ${value}`)
+  output.say(`  ${'access key'.padEnd(12)} ${accessKey.id}`)
+  if (accessKey.secret !== undefined) output.say(`  ${'secret'.padEnd(12)} ${accessKey.secret}   (shown this once)`)
+  output.say('Stop it with Ctrl-C.')
+}
+
+function port(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError('Name a port from 0 to 65535.')
+  return value
+}
+
+const EXAMPLES = `
+Examples:
+  birthmark server --data ./cloud
+  birthmark server --data ./cloud --mqtt-port 0 --https-port 0 --control-port 0 --control-http-port 0 --json
+  birthmark server --data ./cloud --listen 0.0.0.0 --host iot.example.net`
