@@ -1,0 +1,136 @@
+import { createECDH, generateKeyPairSync, sign, verify } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { memoryBus } from '@birthmark/chip/i2c'
+import { openVirtualChip, TrustX, type VirtualChip } from '@birthmark/chip/trust-x/adapters'
+import { createAuthority, openAuthority } from '@birthmark/factory/authority'
+import { Ledger } from '@birthmark/factory/ledger'
+import { runLine } from '@birthmark/factory/line'
+import type { WorkOrder } from '@birthmark/factory/order'
+import { silentLog } from '@birthmark/foundation/kernel'
+import { systemClock, systemEntropy } from '@birthmark/foundation/system'
+
+/*
+ * How much of what OpenSSL's arithmetic allows is left when a device is born: every step of the line, the chip's
+ * commands over its I2C link, journal and ledger durable, against nothing but the key, the three signatures (CSR,
+ * certificate, challenge) and the three verifications (the same) that a device needs, through node:crypto, in the
+ * same run. Both run on the main thread; making the blank chips is not counted.
+ *
+ *     node bench/line.ts
+ */
+
+/** How much is measured. */
+export interface LineBenchSize {
+  readonly devices: number
+  /** Sockets at work side by side, which share the flushes to disk. */
+  readonly sockets: number
+  /** Rounds, line and bare in turn; the median counts. */
+  readonly rounds: number
+}
+
+/** Devices a second, and how many of the last round are finished on record. */
+export interface LineBenchResult {
+  readonly made: number
+  readonly bare: number
+  readonly onRecord: number
+}
+
+/** Measures both sides in turn, each line in a folder of its own. */
+export async function measureLine({ devices, sockets, rounds }: LineBenchSize): Promise<LineBenchResult> {
+  const made: number[] = []
+  const bare: number[] = []
+  let onRecord = 0
+  for (let round = 0; round < rounds; round += 1) {
+    const measured = await personaliseAll(devices, sockets)
+    made.push(measured.perSecond)
+    bare.push(bareArithmetic(devices))
+    onRecord = measured.onRecord
+  }
+  return { made: median(made), bare: median(bare), onRecord }
+}
+
+async function personaliseAll(
+  count: number,
+  parallel: number,
+): Promise<{ readonly perSecond: number; readonly onRecord: number }> {
+  const parent = await mkdtemp(join(tmpdir(), 'birthmark-bench-'))
+  const authority = await openedAuthority(join(parent, 'authority'))
+  const order: WorkOrder = { ...ORDER, count, trustAnchor: authority.root.der }
+  await authority.admit(order)
+  const ledger = await Ledger.open({ path: join(parent, 'ledger.jsonl'), clock: systemClock, log: silentLog })
+  const chips: VirtualChip[] = []
+  for (let n = 0; n < count; n += 1) chips.push(await openVirtualChip())
+  const start = process.hrtime.bigint()
+  const { finished: onRecord } = await runLine({
+    order,
+    sockets: chips.map((chip) => () => TrustX.open(memoryBus(chip.slave))),
+    parallel,
+    authority: authority.station(order.id),
+    ledger,
+    clock: systemClock,
+    entropy: systemEntropy,
+    log: silentLog,
+  })
+  const perSecond = rate(count, start)
+  await ledger.close()
+  await authority.close()
+  await rm(parent, { recursive: true })
+  return { perSecond, onRecord }
+}
+
+async function openedAuthority(folder: string): ReturnType<typeof openAuthority> {
+  const options = { folder, passphrase: 'bench', clock: systemClock, entropy: systemEntropy, log: silentLog }
+  await createAuthority({
+    ...options,
+    rootName: [{ type: 'CN', value: 'Bench Root' }],
+    issuingName: [{ type: 'CN', value: 'Bench Issuing CA' }],
+  })
+  return openAuthority(options)
+}
+
+/** The key, signatures and verifications of each device, over as many bytes as there would be. */
+function bareArithmetic(count: number): number {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const messages = [Buffer.alloc(200, 1), Buffer.alloc(380, 2), Buffer.alloc(32, 3)]
+  const start = process.hrtime.bigint()
+  for (let n = 0; n < count; n += 1) {
+    createECDH('prime256v1').generateKeys()
+    for (const message of messages) {
+      const signature = sign('sha256', message, privateKey)
+      if (!verify('sha256', message, publicKey, signature)) throw new TypeError('OpenSSL refused its own signature')
+    }
+  }
+  return rate(count, start)
+}
+
+function rate(count: number, start: bigint): number {
+  return (count * 1e9) / Number(process.hrtime.bigint() - start)
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((left, right) => left - right)[values.length >> 1] ?? 0
+}
+
+const ORDER: Omit<WorkOrder, 'trustAnchor'> = {
+  id: 'BENCH-1',
+  product: 'press',
+  count: 1,
+  profile: 'device',
+  subject: { commonName: '{product}-{uidHash}', serialNumber: '{uid}' },
+  locks: ['key', 'certificate', 'trustAnchor'],
+}
+
+if (import.meta.main) {
+  for (const [sockets, devices] of [
+    [16, 1_000],
+    [64, 2_000],
+    [256, 2_000],
+  ] as const) {
+    const { made, bare } = await measureLine({ devices, sockets, rounds: 3 })
+    const ratio = (made / bare).toFixed(2)
+    console.log(
+      `line, ${sockets} sockets  ${Math.round(made)} devices/s  bare node:crypto ${Math.round(bare)}/s  ratio ${ratio}`,
+    )
+  }
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { parseManifest } from '@birthmark/factory/manifest'
+import { signWorkOrder } from '@birthmark/factory/order'
+import { SoftwareSigner, toPem } from '@birthmark/foundation/x509'
+import { newAuthority } from '../testkit/new-authority.ts'
+import { failsPlainly, runBirthmark, startBirthmark, stopsInOrder } from '../testkit/run-birthmark.ts'
+import { scratchFolder } from '../testkit/scratch-folder.ts'
+
+test('a signed order is run in two goes, with events, a manifest, and a ledger that verifies', async (t) => {
+  const { run, file } = await place(t)
+  const first = await lines(run('--virtual', '3'))
+  assert.deepEqual(
+    first.map(({ event, outcome, ended }) => [event, outcome ?? ended]),
+    [...Array.from({ length: 3 }, () => ['device', 'made']), ['summary', 'no-more-elements']],
+  )
+  const [summary] = (await lines(run('--virtual', '9'))).slice(-1)
+  assert.deepEqual([summary?.['finished'], summary?.['ended']], [5, 'order-complete'])
+  const third = await lines(run('--virtual', '1'))
+  assert.deepEqual(
+    third.map(({ event, ended }) => [event, ended]),
+    [['summary', 'order-complete']],
+  )
+  assert.equal(parseManifest(readFileSync(file('line/manifest.jsonl'), 'utf8')).devices.length, 5)
+
+  const verify = ['ledger', 'verify', file('line/ledger.jsonl'), '--manifest', file('line/manifest.jsonl')]
+  const [verdict] = await lines(verify)
+  assert.equal(verdict?.['entries'], 1 + 5 * 3)
+
+  // The same order again, at a station that knows nothing of the first runs.
+  const replay = [...run('--virtual', '1'), '--data', file('copy')]
+  const { status, stdout } = await runBirthmark([...replay, '--json'])
+  const [device, , failure] = stdout.split('\n').map((line) => JSON.parse(line || '{}'))
+  assert.deepEqual([status, device.reason.code, failure.error.code], [1, 'ORDER_USED_UP', 'LINE_DEVICES_FAILED'])
+
+  const whole = readFileSync(file('line/ledger.jsonl'), 'utf8').split('\n')
+  for (const [why, changed] of [
+    ['an edit', whole.map((line, n) => (n === 6 ? line.replace('PO-1', 'PO-2') : line))],
+    ['a removal', whole.toSpliced(6, 1)],
+    ['an exchange', whole.with(6, whole[7] ?? '').with(7, whole[6] ?? '')],
+  ] as const) {
+    writeFileSync(file('changed.jsonl'), changed.join('\n'))
+    const { stderr } = await runBirthmark(['ledger', 'verify', file('changed.jsonl')])
+    assert.match(stderr, /is damaged at line 7: /, why)
+  }
+  writeFileSync(file('line/ledger.jsonl'), `${whole.slice(0, -3).join('\n')}\n`)
+  await failsPlainly(verify, { code: 'LEDGER_DAMAGED', says: /at line 15: it is missing/ })
+})
+
+test('chips that are served on sockets are made, each once', async (t) => {
+  const { run, file } = await place(t)
+  const chips = ['a', 'b'].map((name) => {
+    const words = ['chip', 'serve', '--chip', file(`${name}.chip`), '--socket', file(`${name}.sock`), '--json']
+    return startBirthmark(words)
+  })
+  for (const chip of chips) await chip.said(/"ready":true/)
+  const sockets = ['--sockets', file('a.sock'), file('b.sock')]
+  for (const outcome of ['made', 'made-before']) {
+    const events = await lines(run(...sockets))
+    assert.deepEqual(
+      events.flatMap((event) => event['outcome'] ?? []),
+      [outcome, outcome],
+    )
+  }
+  for (const chip of chips) await stopsInOrder(chip)
+})
+
+test('an order that may not be used here is refused before anything is made', async (t) => {
+  const { run, file } = await place(t)
+  const words = run('--virtual', '1')
+  const without = (option: string): string[] => words.toSpliced(words.indexOf(option), 2)
+  await failsPlainly(without('--station'), { code: 'ORDER_FOR_OTHER_STATION', says: /not for this station/ })
+  await failsPlainly(without('--maker-key'), { code: 'ORDER_MAKER_NOT_PINNED', says: /no maker key/ })
+  await failsPlainly(without('--virtual'), { code: 'LINE_ELEMENTS_NOT_NAMED', says: /No elements/ })
+  const signed = readFileSync(file('order.signed.json'), 'utf8')
+  writeFileSync(file('order.signed.json'), signed.replace('"count":5', '"count":6'))
+  await failsPlainly(words, { code: 'ORDER_SIGNATURE_INVALID', says: /changed after it was signed/ })
+})
+
+interface Place {
+  readonly file: (name: string) => string
+  /** Words that run the signed order here, and more. */
+  readonly run: (...more: readonly string[]) => string[]
+}
+
+async function place(t: TestContext): Promise<Place> {
+  const maker = await SoftwareSigner.generate('ecdsa-p256-sha256')
+  const makerKey = toPem('PUBLIC KEY', maker.publicKey)
+  const { folder: authority, passphrase } = await newAuthority(t, { makerKey })
+  const folder = await scratchFolder(t)
+  const file = (name: string): string => join(folder, name)
+  writeFileSync(file('pass'), `${passphrase}\n`)
+  writeFileSync(file('maker.pem'), makerKey)
+  writeFileSync(file('order.signed.json'), await signWorkOrder(JSON.stringify(ORDER), maker))
+  const where = ['--authority', authority, '--passphrase-file', file('pass'), '--data', file('line')]
+  const rules = ['--maker-key', file('maker.pem'), '--station', 'line-1']
+  const run = (...more: readonly string[]): string[] => {
+    return ['line', 'run', '--work-order', file('order.signed.json'), ...where, ...rules, ...more]
+  }
+  return { file, run }
+}
+
+const ORDER = {
+  format: 'birthmark-work-order/1',
+  id: 'PO-1',
+  product: 'press',
+  count: 5,
+  until: '9999-12-31T23:59:59.000Z',
+  stations: ['line-1'],
+  locks: ['key', 'certificate'],
+}
+
+async function lines(words: readonly string[]): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const { status, stdout, stderr } = await runBirthmark([...words, '--json'])
+  assert.equal(status, 0, stderr)
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
