@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 /**
@@ -34,6 +35,9 @@ const NEEDED: readonly Needed[] = [
 
 const TEST_FILES = ['packages/**/*.test.ts', 'tools/**/*.test.ts', 'testing/**/*.test.ts', 'bench/**/*.test.ts']
 
+/** Node's own default leaves one core idle. */
+const CONCURRENCY = `--test-concurrency=${availableParallelism()}`
+
 /** Makes the properties' inputs repeatable. */
 const PROPERTY_SEED = new URL('../testing/testkit/property-seed.ts', import.meta.url).href
 
@@ -49,7 +53,7 @@ if (stillMissing.length > 0) {
   console.error(`These Debian packages are missing: run 'apt-get install ${stillMissing.join(' ')}', then 'make test'.`)
   process.exit(1)
 }
-const words = ['--import', PROPERTY_SEED, '--test', `--test-timeout=${TEST_TIMEOUT_MS}`, ...TEST_FILES]
+const words = ['--import', PROPERTY_SEED, '--test', CONCURRENCY, `--test-timeout=${TEST_TIMEOUT_MS}`, ...TEST_FILES]
 const run = spawnSync(process.execPath, words, { stdio: 'inherit' })
 process.exit(run.status ?? 1)
 
