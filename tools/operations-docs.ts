@@ -1,10 +1,11 @@
 /**
- * Keeps `docs/reference/operations.md` in step with the code:
+ * Keeps `docs/reference/operations.md` in step with the code, and writes `attempts.md` beside it:
  *
  *     node tools/operations-docs.ts --check | --write
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type OperationCoverage, operationCoverage } from '@birthmark/cloud/api'
+import { attemptsReference } from '@birthmark/cloud/front'
 
 const FILE = new URL('../docs/reference/operations.md', import.meta.url)
 
@@ -73,8 +74,10 @@ const OWN_API: readonly string[] = [
 
 if (import.meta.main) {
   const [mode] = process.argv.slice(2)
-  if (mode === '--write') writeFileSync(FILE, operationsDocument())
-  else if (mode !== '--check') throw new Error('usage: node tools/operations-docs.ts --check | --write')
+  if (mode === '--write') {
+    writeFileSync(FILE, operationsDocument())
+    writeFileSync(new URL('attempts.md', FILE), attemptsReference())
+  } else if (mode !== '--check') throw new Error('usage: node tools/operations-docs.ts --check | --write')
   else if (!isUpToDate()) {
     console.error('docs/reference/operations.md is out of date: run node tools/operations-docs.ts --write')
     process.exitCode = 1

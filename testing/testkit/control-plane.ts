@@ -40,10 +40,9 @@ export async function startTestControlPlane(change: Partial<ControlPlaneOptions>
   const log: LogFields[] = []
   const controlPlane = createControlPlane({
     registry,
-    scope: SCOPE,
     attempts: { list: ({ limit }) => attempts.slice(0, limit) },
     certificateProvider: authority,
-    endpointAddress: () => 'iot.example.test',
+    endpointAddress: ({ region }) => (region === SCOPE.region ? 'iot.example.test' : undefined),
     clock: systemClock,
     entropy: systemEntropy,
     log: { write: (level, _event, fields) => log.push({ level, ...fields }) },

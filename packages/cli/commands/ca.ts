@@ -69,7 +69,7 @@ function caServe(): Command {
   return onAuthority('serve', 'Serve an authority on a local socket; it is made when absent.')
     .requiredOption('--socket <path>', 'where to listen, for this user only')
     .option('--name <name>', 'name of the organisation in the CA certificates', 'Birthmark')
-    .option('--endpoint-name <name...>', 'names that endpoint certificates may carry', [
+    .option('--endpoint-name <name...>', 'names that endpoint certificates may carry; .NAME for all below NAME', [
       'localhost',
       '127.0.0.1',
       '::1',

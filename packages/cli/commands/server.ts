@@ -123,7 +123,8 @@ class AuthorityBeside {
     const passphraseFile = join(this.#folder, 'authority.passphrase')
     if (readTextFile(passphraseFile) === undefined)
       replaceFile(passphraseFile, `${randomBytes(32).toString('base64url')}\n`)
-    const names = [...new Set([this.#flags.host, 'localhost', '127.0.0.1', '::1'])]
+    // Each account and region has a name of its own below the host's.
+    const names = [...new Set([this.#flags.host, `.${this.#flags.host}`, '.localhost', ...LOCAL_NAMES])]
     const folder = join(this.#folder, 'authority')
     this.#process = await startCompanion(['ca', 'serve'], {
       data: folder,
@@ -135,6 +136,8 @@ class AuthorityBeside {
     return socket
   }
 }
+
+const LOCAL_NAMES: readonly string[] = ['localhost', '127.0.0.1', '::1']
 
 function announce(output: Output, server: Awaited<ReturnType<typeof startServer>>): void {
   const { scope, accessKey } = server

@@ -1,17 +1,18 @@
 import type { Attempt, AttemptFilter, AttemptSource } from '@birthmark/cloud/front'
+import type { Scope } from '@birthmark/cloud/registry'
 import { type Answer, jsonAnswer } from './engine/answer.ts'
 import type { Target } from './engine/target.ts'
 import { invalidRequest } from './exceptions.ts'
 import { ATTEMPTS_LISTED_DEFAULT, ATTEMPTS_LISTED_MAX } from './limits.ts'
 
 /**
- * Answers `GET /v1/attempts`: `{"attempts": [...]}`, newest first. Parameters narrow: `certificateId`, `clientId`,
+ * Answers `GET /v1/attempts` for an account and region: `{"attempts": [...]}`, newest first. Parameters narrow: `certificateId`, `clientId`,
  * `outcome` (`open`, `refused`, `ended`), `limit` (1 to 1000, 100 when absent). Moments and spans are milliseconds.
  *
  * @throws `InvalidRequestException` for a parameter that is unknown, repeated or not valid
  */
-export function attemptsAnswer(attempts: AttemptSource, query: Target['query']): Answer {
-  return jsonAnswer({ attempts: attempts.list(parseFilter(query)) })
+export function attemptsAnswer(attempts: AttemptSource, scope: Scope, query: Target['query']): Answer {
+  return jsonAnswer({ attempts: attempts.list({ ...parseFilter(query), scope }) })
 }
 
 function parseFilter(query: Target['query']): AttemptFilter {

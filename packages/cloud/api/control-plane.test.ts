@@ -100,6 +100,8 @@ const ATTEMPT: Attempt = {
   startedAt: instant(1_700_000_000_000),
   remoteAddress: '127.0.0.1',
   listener: 'mqtt',
+  account: '123456789012',
+  region: 'eu-central-1',
   sni: undefined,
   alpn: undefined,
   tlsVersion: 'TLSv1.3',
@@ -174,6 +176,7 @@ function brokenRegistry(failure: Error): Registry {
         commit: async () => ({ ok: true }),
       }),
     accessKey: (id) => registry.accessKey(id),
+    openScopes: () => registry.openScopes(),
     onCommit: (listener) => registry.onCommit(listener),
     close: async () => undefined,
   }

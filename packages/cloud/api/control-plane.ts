@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AttemptSource } from '@birthmark/cloud/front'
 import type { CertificateProvider } from '@birthmark/cloud/provisioning'
-import type { Registry, Scope, ScopedRegistry } from '@birthmark/cloud/registry'
+import type { Registry, Scope } from '@birthmark/cloud/registry'
 import { type Clock, type Entropy, type Instant, type Log } from '@birthmark/foundation/kernel'
 import { attemptsAnswer } from './attempts.ts'
 import { type Answer, jsonAnswer } from './engine/answer.ts'
@@ -18,12 +18,10 @@ import { parseClaim } from './sigv4/claim.ts'
 /** What a control plane works on and with. */
 export interface ControlPlaneOptions {
   readonly registry: Registry
-  /** The account and region that this control plane serves; access keys of another are unknown here. */
-  readonly scope: Scope
   readonly attempts: AttemptSource
   readonly certificateProvider: CertificateProvider
-  /** The host name that devices connect to, without a port. */
-  readonly endpointAddress: () => string
+  /** Gives the host name that an account's devices connect to in a region, without a port; `undefined`: not served. */
+  readonly endpointAddress: (scope: Scope) => string | undefined
   readonly clock: Clock
   readonly entropy: Entropy
   readonly log: Log
@@ -45,11 +43,11 @@ export interface ControlPlane {
  * @throws `API_MODEL_UNKNOWN` (bug) when an SDK package was updated beyond what the engine knows
  */
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const parts = { engine: createEngine(), registry: options.registry.in(options.scope) }
+  const engine = createEngine()
   return {
     handle(request, response) {
       const line: Line = { requestId: newUuid(options.entropy), startedAt: options.clock.now(), operation: undefined }
-      answerRequest(options, parts, request, line).then(
+      answerRequest(options, engine, request, line).then(
         (answer) => finish(options, request, response, line, answer, undefined),
         (error: unknown) => finish(options, request, response, line, errorAnswer(error), error),
       )
@@ -65,16 +63,10 @@ interface Line {
   accessKeyId?: string
 }
 
-/** What lives as long as the control plane. */
-interface Parts {
-  readonly engine: Engine
-  readonly registry: ScopedRegistry
-}
-
 /** The main path of a request; what it throws becomes the answer. */
 async function answerRequest(
   options: ControlPlaneOptions,
-  { engine, registry }: Parts,
+  engine: Engine,
   request: IncomingMessage,
   line: Line,
 ): Promise<Answer> {
@@ -86,7 +78,8 @@ async function answerRequest(
 
   // Step 2: who asks. The body of a stranger's request is not read.
   const claim = parseClaim(request.headersDistinct, target.query)
-  const caller = await findCaller(claim, options.registry, options.scope, line.startedAt)
+  const isServed = (scope: Scope): boolean => options.endpointAddress(scope) !== undefined
+  const caller = await findCaller(claim, options.registry, isServed, line.startedAt)
   line.accessKeyId = caller.key.id
   const body = await readBody(request, options.limits?.requestBytesMax ?? REQUEST_BYTES_MAX)
   requireSignature(caller.key, claim, { ...target, method, headers: request.headersDistinct, body })
@@ -94,11 +87,12 @@ async function answerRequest(
   // Step 3: do it.
   if (method === 'GET' && target.rawPath === '/v1/attempts') {
     line.operation = 'attempts'
-    return attemptsAnswer(options.attempts, target.query)
+    return attemptsAnswer(options.attempts, caller.scope, target.query)
   }
   const route = engine.match(method, target.rawPath, caller.service)
   if (route === undefined) throw new AwsException('UnknownOperationException', 'No operation has this method and path.')
   line.operation = route.operation.name
+  const registry = options.registry.in(caller.scope)
   const call = { ...options, registry, now: line.startedAt }
   return engine.perform(route, { query: target.query, headers: request.headers, body }, call)
 }

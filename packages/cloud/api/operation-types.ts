@@ -1,6 +1,6 @@
 import type * as iot from '@aws-sdk/client-iot'
 import type { CertificateProvider } from '@birthmark/cloud/provisioning'
-import type { ScopedRegistry } from '@birthmark/cloud/registry'
+import type { Scope, ScopedRegistry } from '@birthmark/cloud/registry'
 import type { Entropy, Instant } from '@birthmark/foundation/kernel'
 import type { GetOutputType } from '@smithy/types'
 
@@ -30,8 +30,8 @@ export type Operations = { [Name in OperationName]: (input: Input<Name>, call: C
 export interface Call {
   readonly registry: ScopedRegistry
   readonly certificateProvider: CertificateProvider
-  /** The host name that devices connect to. */
-  readonly endpointAddress: () => string
+  /** Gives the host name that devices of an account connect to in a region; `undefined` when it is not served. */
+  readonly endpointAddress: (scope: Scope) => string | undefined
   /** When the request came. */
   readonly now: Instant
   readonly entropy: Entropy

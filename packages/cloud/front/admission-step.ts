@@ -7,7 +7,9 @@ import { type AttemptCauseContext, attemptCause } from './attempt-causes.ts'
 import type { AttemptRecord } from './attempt-log.ts'
 import type { Authorities } from './authorities.ts'
 import type { ClientCertificate } from './client-certificate.ts'
+import type { Elsewhere } from './elsewhere.ts'
 import { frontFault } from './faults.ts'
+import type { EndpointNames } from './front-options.ts'
 import type { BoundIdentity, Identities } from './identity.ts'
 
 /** Judges one thing: gives a refusal, or notes in the admission what it found and lets the next step go on. */
@@ -28,8 +30,8 @@ export interface AdmissionPorts {
   readonly registry: ScopedRegistry
   readonly identities: Identities
   readonly authorities: Authorities
-  /** The names of this endpoint, in lower case. */
-  readonly hostNames: ReadonlySet<string>
+  readonly names: EndpointNames
+  readonly elsewhere: Elsewhere
   readonly profile: BrokerProfile
   /** What a 3.1.1 client sees when its policy denies iot:Connect: nothing (AWS IoT) or CONNACK 5. */
   readonly deniedConnect: 'close' | 'connack'

@@ -48,6 +48,11 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
     remedy:
       'Register the CA that issued it directly (its root does not count), with auto-registration, or the certificate.',
   },
+  ISSUER_ELSEWHERE: {
+    reason: 'Certificate {certificateId} is not registered, and the CA that issued it is registered {where}, not here.',
+    remedy:
+      'Let the client connect by the host name of that account and region, with SNI, or register the CA here too.',
+  },
   ISSUER_INACTIVE: {
     reason: 'Certificate {certificateId} is not registered, and its issuing CA {caId} {why}.',
     remedy: 'Activate the CA, or issue the device a certificate from one that is active; then reconnect.',
@@ -73,6 +78,11 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
     reason: 'Certificate {certificateId} is not registered: {why}.',
     remedy:
       'Register the certificate itself (RegisterCertificateWithoutCA), or issue the device one from a registered CA.',
+  },
+  CERTIFICATE_ELSEWHERE: {
+    reason: 'Certificate {certificateId} is registered {where}, not here.',
+    remedy:
+      'Let the client connect by the host name of that account and region, with SNI, or register the certificate here.',
   },
   CERTIFICATE_INACTIVE: {
     reason: 'Certificate {certificateId} is registered and INACTIVE.',

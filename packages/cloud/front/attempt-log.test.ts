@@ -10,11 +10,12 @@ import { attemptsReference } from './attempts-reference.ts'
 import { ManualTime } from './testing/manual-timers.ts'
 
 const ORIGIN = { listener: 'mqtt', remoteAddress: '192.0.2.1' } as const
+const SCOPE = { account: '111122223333', region: 'eu-central-1' }
 const COUNTS = { bytesIn: 0, bytesOut: 0 }
 
 function openLog(limits = { attemptsMax: 3, stepsPerAttemptMax: 2 }, log = silentLog) {
   const clock = new ManualTime()
-  return { clock, attempts: new AttemptLog({ clock, entropy: systemEntropy, log, limits }) }
+  return { clock, attempts: new AttemptLog({ clock, entropy: systemEntropy, log, limits, defaultScope: SCOPE }) }
 }
 
 test('the newest attempts are kept and listed first', () => {
@@ -114,5 +115,5 @@ test('values in a cause are cut, and a missing one is named so', () => {
 
 test('docs/reference/attempts.md says what the table says', async () => {
   const page = await readFile(new URL('../../../docs/reference/attempts.md', import.meta.url), 'utf8')
-  assert.equal(page, attemptsReference(), 'out of date: write attemptsReference() there')
+  assert.equal(page, attemptsReference(), 'out of date: run npm run docs')
 })

@@ -1,3 +1,4 @@
+import type { Scope } from '@birthmark/cloud/registry'
 import { type Clock, type Entropy, type Log, millis } from '@birthmark/foundation/kernel'
 import type { Attempt, AttemptCause, AttemptFilter, AttemptSource, AttemptStep, AttemptStepName } from './attempt.ts'
 import type { FrontLimits } from './limits.ts'
@@ -9,6 +10,8 @@ export interface AttemptLogOptions {
   readonly entropy: Entropy
   readonly log: Log
   readonly limits: Pick<FrontLimits, 'attemptsMax' | 'stepsPerAttemptMax'>
+  /** Where a connection belongs until its client has sent a server name. */
+  readonly defaultScope: Scope
 }
 
 /** The attempts of this process, in memory: the newest of them. */
@@ -51,6 +54,7 @@ export class AttemptRecord {
   readonly #origin: Pick<Attempt, 'listener' | 'remoteAddress' | 'startedAt'>
   readonly #steps: AttemptStep[] = []
   #stepsLeftOut = 0
+  #scope: Scope
   #shown: Shown = {}
   #outcome: Attempt['outcome'] = 'open'
   #cause: AttemptCause | undefined
@@ -58,7 +62,13 @@ export class AttemptRecord {
   constructor(origin: Pick<Attempt, 'listener' | 'remoteAddress'>, options: AttemptLogOptions) {
     this.id = randomUuid(options.entropy)
     this.#options = options
+    this.#scope = options.defaultScope
     this.#origin = { listener: origin.listener, remoteAddress: origin.remoteAddress, startedAt: options.clock.now() }
+  }
+
+  /** Notes where the client belongs. */
+  belongsTo(scope: Scope): void {
+    this.#scope = scope
   }
 
   /** Notes what the client showed. */
@@ -90,6 +100,8 @@ export class AttemptRecord {
       attempt: this.id,
       listener: this.#origin.listener,
       remote: this.#origin.remoteAddress,
+      account: this.#scope.account,
+      region: this.#scope.region,
       clientId: this.#shown.clientId,
       certificateId: this.#shown.certificateId,
       outcome,
@@ -99,8 +111,9 @@ export class AttemptRecord {
     })
   }
 
-  matches({ certificateId, clientId, outcome }: AttemptFilter): boolean {
+  matches({ scope, certificateId, clientId, outcome }: AttemptFilter): boolean {
     return (
+      (scope === undefined || (scope.account === this.#scope.account && scope.region === this.#scope.region)) &&
       (certificateId === undefined || certificateId === this.#shown.certificateId) &&
       (clientId === undefined || clientId === this.#shown.clientId) &&
       (outcome === undefined || outcome === this.#outcome)
@@ -114,6 +127,8 @@ export class AttemptRecord {
     return {
       id: this.id,
       ...this.#origin,
+      account: this.#scope.account,
+      region: this.#scope.region,
       ...shown,
       steps: [...this.#steps],
       outcome: this.#outcome,

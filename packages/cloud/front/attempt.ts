@@ -1,3 +1,4 @@
+import type { Scope } from '@birthmark/cloud/registry'
 import type { Instant, Millis } from '@birthmark/foundation/kernel'
 
 /** One inbound connection, with every step it went through and the reason it ended. */
@@ -7,6 +8,9 @@ export interface Attempt {
   readonly startedAt: Instant
   readonly remoteAddress: string
   readonly listener: 'mqtt' | 'https' | 'mqtt-plain'
+  /** Where the client belongs by the server name that it sent; the server's own while that is not known. */
+  readonly account: string
+  readonly region: string
   /** What the client showed, as soon as it is known. */
   readonly sni: string | undefined
   readonly alpn: string | undefined
@@ -60,12 +64,14 @@ export type AttemptCauseCode =
   | 'NO_CLIENT_CERTIFICATE'
   | 'CLIENT_CERTIFICATE_UNREADABLE'
   | 'ISSUER_NOT_REGISTERED'
+  | 'ISSUER_ELSEWHERE'
   | 'ISSUER_INACTIVE'
   | 'AUTO_REGISTRATION_OFF'
   | 'CERTIFICATE_SIGNATURE_INVALID'
   | 'CERTIFICATE_EXPIRED'
   | 'CERTIFICATE_NOT_YET_VALID'
   | 'CERTIFICATE_NOT_REGISTERED'
+  | 'CERTIFICATE_ELSEWHERE'
   | 'CERTIFICATE_INACTIVE'
   | 'CERTIFICATE_REVOKED'
   | 'CERTIFICATE_PENDING_ACTIVATION'
@@ -94,6 +100,7 @@ export type AttemptCauseCode =
 
 /** Which attempts are wanted; every member narrows. */
 export interface AttemptFilter {
+  readonly scope?: Scope
   readonly certificateId?: string
   readonly clientId?: string
   readonly outcome?: Attempt['outcome']

@@ -13,11 +13,20 @@ export interface Address {
   readonly port: number
 }
 
+/** Tells which account and region a client means by the server name (SNI) that it sends. */
+export interface EndpointNames {
+  /** Where clients belong that send no name, or one that is nobody's. */
+  readonly defaultScope: Scope
+  /** Gives the scope whose name this is, `undefined` when it is nobody's. Asked for each connection. */
+  scopeOf(serverName: string): Scope | undefined
+}
+
 /** What a front is told at its start. */
 export interface FrontOptions {
-  readonly scope: Scope
+  readonly names: EndpointNames
   readonly registry: Registry
-  readonly bus: Bus
+  /** Gives the bus of an account and region, the same one each time: messages never cross. */
+  readonly busOf: (scope: Scope) => Bus
   readonly listeners: {
     /** MQTT over TLS. */
     readonly mqtt: Address
@@ -49,6 +58,12 @@ export interface FrontOptions {
 export interface Front {
   readonly addresses: { readonly mqtt: Address; readonly https?: Address; readonly plain?: Address }
   readonly attempts: AttemptSource
+  /**
+   * Shows another certificate to the clients that come from now on.
+   *
+   * @throws `ENDPOINT_UNUSABLE` (operator)
+   */
+  exchangeEndpoint(endpoint: Endpoint): void
   /** Stops listening, ends every session (DISCONNECT 0x8B), and resolves when every socket is closed. */
   close(): Promise<void>
 }

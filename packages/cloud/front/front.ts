@@ -1,26 +1,27 @@
 import { createServer as createPlainServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { AWS_PROFILE } from '@birthmark/cloud/mqtt'
+import type { Scope } from '@birthmark/cloud/registry'
 import { messageOf } from '@birthmark/foundation/kernel'
-import type { Presented } from './admission-step.ts'
 import { Arrivals } from './arrivals.ts'
 import type { AttemptCause } from './attempt.ts'
 import { attemptCause } from './attempt-causes.ts'
 import { AttemptLog, type AttemptRecord } from './attempt-log.ts'
 import { Authorities } from './authorities.ts'
 import type { ConnectionPorts } from './connection-ports.ts'
+import { Elsewhere } from './elsewhere.ts'
 import { frontFault } from './faults.ts'
-import type { Address, Front, FrontOptions } from './front-options.ts'
+import type { Address, EndpointNames, Front, FrontOptions } from './front-options.ts'
 import { followHandshakes } from './handshakes.ts'
 import { Identities } from './identity.ts'
-import { FRONT_LIMITS } from './limits.ts'
+import { FRONT_LIMITS, type FrontLimits } from './limits.ts'
 import { listen } from './listen.ts'
 import { LiveConnections } from './live-connections.ts'
 import { causeOfError } from './mqtt-causes.ts'
-import { MqttConnection } from './mqtt-connection.ts'
+import { type ConnectionOrigin, MqttConnection } from './mqtt-connection.ts'
 import { peerOf } from './peer.ts'
 import { readTlsFacts } from './tls-facts.ts'
-import { isMqtt, type TlsListener, tlsOptions } from './tls-options.ts'
+import { type Endpoint, isMqtt, type TlsListener, tlsOptions } from './tls-options.ts'
 
 /**
  * Starts the part of the cloud that devices reach: listens, judges every connection, and serves those that are let in.
@@ -36,7 +37,12 @@ export async function startFront(options: FrontOptions): Promise<Front> {
       ...(https === undefined ? {} : { https: await front.listenTls('https', https) }),
       ...(plain === undefined ? {} : { plain: await front.listenPlain(plain) }),
     }
-    return { addresses, attempts: front.attempts, close: () => front.close() }
+    return {
+      addresses,
+      attempts: front.attempts,
+      exchangeEndpoint: (endpoint) => front.exchangeEndpoint(endpoint),
+      close: () => front.close(),
+    }
   } catch (error) {
     await front.close()
     throw error
@@ -46,9 +52,13 @@ export async function startFront(options: FrontOptions): Promise<Front> {
 class RunningFront {
   readonly attempts: AttemptLog
   readonly #options: FrontOptions
-  readonly #ports: ConnectionPorts
+  readonly #limits: FrontLimits
+  readonly #arrivals: Arrivals
+  /** By account and region; made when the first client of a scope comes. */
+  readonly #portsByScope = new Map<string, ConnectionPorts>()
   readonly #stopFollowing: () => void
   readonly #servers: Server[] = []
+  readonly #tlsServers: { readonly listener: TlsListener; readonly server: TlsServer }[] = []
   readonly #abortHandshakes: ((cause: AttemptCause) => void)[] = []
   readonly #connections = new Set<MqttConnection>()
   /** Connections that others serve. */
@@ -58,12 +68,12 @@ class RunningFront {
 
   constructor(options: FrontOptions) {
     this.#options = options
-    this.#ports = connectionPorts(options)
-    this.attempts = new AttemptLog({ ...options, limits: this.#ports.limits })
-    const { account, region } = options.scope
-    this.#stopFollowing = options.registry.onCommit((scope, changes) => {
-      if (scope.account === account && scope.region === region) this.#ports.live.apply(changes)
-    })
+    this.#limits = { ...FRONT_LIMITS, ...options.limits }
+    this.#arrivals = new Arrivals(options.timers, this.#limits)
+    this.attempts = new AttemptLog({ ...options, limits: this.#limits, defaultScope: options.names.defaultScope })
+    this.#stopFollowing = options.registry.onCommit((scope, changes) =>
+      this.#portsByScope.get(keyOf(scope))?.live.apply(changes),
+    )
   }
 
   async listenTls(listener: TlsListener, at: Address): Promise<Address> {
@@ -71,12 +81,13 @@ class RunningFront {
     const abort = followHandshakes(server, {
       listener,
       attempts: this.attempts,
-      arrivals: this.#ports.arrivals,
+      arrivals: this.#arrivals,
       admits: (socket) => this.#admits(socket),
       onSecure: (socket, attempt, remoteAddress) => this.#route(listener, socket, attempt, remoteAddress),
     })
     this.#abortHandshakes.push(abort)
     this.#servers.push(server)
+    this.#tlsServers.push({ listener, server })
     return listen(server, listener, at, this.#options.log)
   }
 
@@ -86,7 +97,7 @@ class RunningFront {
       const peer = peerOf(socket)
       if (peer === undefined || !this.#admits(socket)) return void socket.destroy()
       const attempt = this.attempts.open({ listener: 'mqtt-plain', remoteAddress: peer.address })
-      this.#serveMqtt(socket, attempt, peer.address, undefined)
+      this.#serveMqtt(socket, { attempt, remoteAddress: peer.address, presented: undefined })
     })
     this.#servers.push(server)
     return listen(server, 'mqtt-plain', at, this.#options.log)
@@ -102,16 +113,18 @@ class RunningFront {
     this.#stopFollowing()
   }
 
-  #createTlsServer(listener: TlsListener): TlsServer {
-    try {
-      return createTlsServer(tlsOptions(listener, this.#options.endpoint))
-    } catch (error) {
-      throw frontFault('ENDPOINT_UNUSABLE', { why: messageOf(error) }, error)
+  exchangeEndpoint(endpoint: Endpoint): void {
+    for (const { listener, server } of this.#tlsServers) {
+      orUnusable(() => server.setSecureContext(tlsOptions(listener, endpoint)))
     }
   }
 
+  #createTlsServer(listener: TlsListener): TlsServer {
+    return orUnusable(() => createTlsServer(tlsOptions(listener, this.#options.endpoint)))
+  }
+
   #admits(socket: Socket): boolean {
-    const { connectionsMax } = this.#ports.limits
+    const { connectionsMax } = this.#limits
     if (this.#open >= connectionsMax) {
       this.#options.log.write('warn', 'front.limit', { limit: 'connectionsMax', value: connectionsMax })
       return false
@@ -124,7 +137,7 @@ class RunningFront {
   #route(listener: TlsListener, socket: TLSSocket, attempt: AttemptRecord, remoteAddress: string): void {
     try {
       const presented = readTlsFacts(socket, attempt)
-      if (isMqtt(listener, presented.alpn)) this.#serveMqtt(socket, attempt, remoteAddress, presented)
+      if (isMqtt(listener, presented.alpn)) this.#serveMqtt(socket, { attempt, remoteAddress, presented })
       else this.#handOver(socket, attempt)
     } catch (error) {
       this.#options.log.write('error', 'front.connection-failed', { attempt: attempt.id, why: messageOf(error) })
@@ -134,10 +147,21 @@ class RunningFront {
     }
   }
 
-  #serveMqtt(socket: Socket, attempt: AttemptRecord, remoteAddress: string, presented: Presented | undefined): void {
-    const connection = new MqttConnection(socket, { attempt, remoteAddress, presented }, this.#ports)
+  #serveMqtt(socket: Socket, origin: ConnectionOrigin): void {
+    const scope = scopeFor(this.#options.names, origin.presented?.sni)
+    origin.attempt.belongsTo(scope)
+    const connection = new MqttConnection(socket, origin, this.#portsOf(scope))
     this.#connections.add(connection)
     socket.on('close', () => this.#connections.delete(connection))
+  }
+
+  #portsOf(scope: Scope): ConnectionPorts {
+    const key = keyOf(scope)
+    const known = this.#portsByScope.get(key)
+    if (known !== undefined) return known
+    const ports = connectionPorts(this.#options, scope, { arrivals: this.#arrivals, limits: this.#limits })
+    this.#portsByScope.set(key, ports)
+    return ports
   }
 
   /** What becomes of it is in the log of whoever serves it; the attempt tells that it came and went. */
@@ -155,27 +179,47 @@ class RunningFront {
   }
 }
 
-function connectionPorts(options: FrontOptions): ConnectionPorts {
-  const { bus, clock, endpoint, entropy, log, timers } = options
-  const registry = options.registry.in(options.scope)
-  const limits = { ...FRONT_LIMITS, ...options.limits }
+function connectionPorts(
+  options: FrontOptions,
+  scope: Scope,
+  shared: Pick<ConnectionPorts, 'arrivals' | 'limits'>,
+): ConnectionPorts {
+  const { clock, entropy, log, names, timers } = options
+  const registry = options.registry.in(scope)
   return {
+    ...shared,
     registry,
     identities: new Identities(registry),
     authorities: new Authorities(registry),
-    hostNames: new Set(endpoint.hostNames.map((name) => name.toLowerCase())),
+    names,
+    elsewhere: new Elsewhere(options.registry, scope),
     profile: options.profile ?? AWS_PROFILE,
     deniedConnect: options.deniedConnect ?? 'close',
     deniedSubscribe: options.deniedSubscribe ?? 'close',
     services: options.services ?? new Set(),
-    arrivals: new Arrivals(timers, limits),
     live: new LiveConnections(),
-    limits,
-    bus,
+    bus: options.busOf(scope),
     clock,
     entropy,
     log,
     timers,
+  }
+}
+
+/** Gives where a client belongs that sent this server name. */
+function scopeFor(names: EndpointNames, serverName: string | undefined): Scope {
+  return (serverName === undefined ? undefined : names.scopeOf(serverName)) ?? names.defaultScope
+}
+
+function keyOf({ account, region }: Scope): string {
+  return `${account}/${region}`
+}
+
+function orUnusable<Result>(use: () => Result): Result {
+  try {
+    return use()
+  } catch (error) {
+    throw frontFault('ENDPOINT_UNUSABLE', { why: messageOf(error) }, error)
   }
 }
 

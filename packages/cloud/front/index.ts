@@ -11,6 +11,6 @@ export type {
 export { attemptsReference } from './attempts-reference.ts'
 export { FRONT_FAULTS } from './faults.ts'
 export { startFront } from './front.ts'
-export type { Address, Front, FrontOptions } from './front-options.ts'
+export type { Address, EndpointNames, Front, FrontOptions } from './front-options.ts'
 export { FRONT_LIMITS, type FrontLimits } from './limits.ts'
-export type { Endpoint } from './tls-options.ts'
+export { ENDPOINT_CIPHERS, type Endpoint } from './tls-options.ts'

@@ -36,6 +36,10 @@ export async function findIssuer(admission: Admission, ports: AdmissionPorts): P
   const issuer = await ports.authorities.issuerOf(content)
   if (issuer.found === 'issuer') return judgeIssuer(admission, issuer.ca, ports)
   if (record !== undefined) return pending(admission, 'and no registered CA provisions it')
+  const registeredAt = await ports.elsewhere.certificate(certificate.id)
+  if (registeredAt !== undefined) return refuse('CERTIFICATE_ELSEWHERE', { ...context, where: registeredAt })
+  const issuerAt = await ports.elsewhere.issuerOf(content)
+  if (issuerAt !== undefined) return refuse('ISSUER_ELSEWHERE', { ...context, where: issuerAt })
   if (issuer.found === 'namesakes') return refuse('CERTIFICATE_SIGNATURE_INVALID', context)
   if (content.subjectHash !== content.issuerHash) return refuse('ISSUER_NOT_REGISTERED', context)
   return refuse('CERTIFICATE_NOT_REGISTERED', { ...context, why: 'it is self-signed, so no CA can vouch for it' })
@@ -52,7 +56,7 @@ function readContent(certificate: ClientCertificate): Certificate | Refusal {
 
 /** AWS IoT Core developer guide, X.509 client certificates: NIST curves, and RSA from 2048 bits on. */
 function isAcceptedKey(algorithm: KeyAlgorithm): boolean {
-  if (!algorithm.startsWith('rsa-')) return algorithm !== 'other'
+  if (!algorithm.startsWith('rsa-')) return algorithm.startsWith('ec-')
   const bits = Number(algorithm.slice('rsa-'.length))
   return bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX
 }
@@ -85,13 +89,16 @@ export function requireValidNow(admission: Admission, { clock }: AdmissionPorts)
 }
 
 /** Mode SNI_ONLY binds a certificate to the endpoint's name (AWS IoT Core guide, multi-account registration). */
-export function requireEndpointName(admission: Admission, { hostNames }: AdmissionPorts): Refusal | undefined {
+export function requireEndpointName(admission: Admission, { names, registry }: AdmissionPorts): Refusal | undefined {
   const mode = admission.record?.mode ?? admission.issuer?.mode
   if (mode !== 'SNI_ONLY') return undefined
   const { sni } = found(admission, 'presented')
   const certificateId = found(admission, 'certificate').id
   if (sni === undefined) return refuse('SNI_MISSING', { certificateId })
-  return hostNames.has(sni.toLowerCase()) ? undefined : refuse('SNI_FOREIGN', { certificateId, sni })
+  const asked = names.scopeOf(sni)
+  const { account, region } = registry.scope
+  const isHere = asked?.account === account && asked.region === region
+  return isHere ? undefined : refuse('SNI_FOREIGN', { certificateId, sni })
 }
 
 /** Lets registered certificates pass only while they are ACTIVE; the others were sent away before. */

@@ -63,7 +63,7 @@ test('a port in use and an unusable key keep a front from starting', async (cont
   await assert.rejects(openTestCloud(context, { listeners: { mqtt: { host: '127.0.0.1', port } } }), {
     code: 'LISTEN_FAILED',
   })
-  await assert.rejects(openTestCloud(context, { endpoint: { key: 'x', certificate: 'y', hostNames: [] } }), {
+  await assert.rejects(openTestCloud(context, { endpoint: { key: 'x', certificate: 'y' } }), {
     code: 'ENDPOINT_UNUSABLE',
   })
 })

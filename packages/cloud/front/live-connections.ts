@@ -123,6 +123,7 @@ export class LiveConnections {
       case 'create-template':
       case 'delete-template':
       case 'set-registration-code':
+      case 'open-scope':
       case 'create-access-key':
         return
     }

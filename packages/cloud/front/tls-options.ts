@@ -7,8 +7,6 @@ export interface Endpoint {
   readonly key: string
   /** The endpoint's certificate and its issuers below the root, PEM. */
   readonly certificate: string
-  /** Every name and address that the certificate is for. */
-  readonly hostNames: readonly string[]
 }
 
 /** What the two TLS listeners speak. */
@@ -28,7 +26,7 @@ export function tlsOptions(listener: TlsListener, endpoint: Endpoint): TlsOption
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
-    ciphers: CIPHERS,
+    ciphers: ENDPOINT_CIPHERS,
     honorCipherOrder: true,
     // Without tickets each connection proves its key anew, and a handshake costs less.
     // Nor does it prove another one later: what was judged is what the whole connection has.
@@ -56,8 +54,8 @@ function chooseProtocol(listener: TlsListener, offered: readonly string[]): stri
 /** AWS IoT Core developer guide, device communication protocols. `mqtt` is for custom authorizers there. */
 const PROTOCOLS: readonly string[] = ['x-amzn-mqtt-ca', 'mqtt', 'http/1.1', 'x-amzn-http-ca']
 
-/** AES-128 first: small devices have it in hardware, and it is as good as the others here. */
-const CIPHERS = [
+/** The cipher suites of every listener, in order: forward secrecy and AEAD. AES-128 first: small devices have it in hardware, and it is as good as the others here. */
+export const ENDPOINT_CIPHERS: string = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',

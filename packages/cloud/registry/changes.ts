@@ -105,6 +105,8 @@ export type Change =
   | { readonly do: 'delete-template'; readonly name: string }
   /** Replaces the registration code; `undefined` removes it. */
   | { readonly do: 'set-registration-code'; readonly code: string | undefined }
+  /** Makes the scope one that is served. `exists` when it is already, or when another one has that prefix. */
+  | { readonly do: 'open-scope'; readonly endpointPrefix: string; readonly at: Instant }
   /** `exists`. */
   | { readonly do: 'create-access-key'; readonly key: AccessKeyRecord }
 

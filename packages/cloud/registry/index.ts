@@ -15,6 +15,7 @@ export type {
   CertificateMode,
   CertificateRecord,
   CertificateStatus,
+  OpenScope,
   PolicyRecord,
   PolicyVersionRecord,
   RegistrationConfig,

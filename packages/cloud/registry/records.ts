@@ -10,6 +10,17 @@ export interface Scope {
   readonly region: string
 }
 
+/** A scope that is served: an account that has this region, and the name by which its clients find it. */
+export interface OpenScope {
+  readonly scope: Scope
+  /**
+   * First label of the scope's own host name, unique in the registry (AWS IoT API, DescribeEndpoint:
+   * `account-specific-prefix.iot.aws-region.amazonaws.com`). 1 to 63 of `a-z 0-9 -`.
+   */
+  readonly endpointPrefix: string
+  readonly openedAt: Instant
+}
+
 /** Where a device certificate stands (AWS IoT API, CertificateStatus); only `ACTIVE` lets a device connect. */
 export type CertificateStatus = 'ACTIVE' | 'INACTIVE' | 'REVOKED' | 'PENDING_TRANSFER' | 'PENDING_ACTIVATION'
 /** `SNI_ONLY`: the certificate is only known to a client that sends the endpoint's full name as SNI. */

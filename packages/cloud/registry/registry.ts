@@ -4,6 +4,7 @@ import type {
   CaCertificateRecord,
   CertificateId,
   CertificateRecord,
+  OpenScope,
   PolicyRecord,
   PolicyVersionRecord,
   Scope,
@@ -21,6 +22,8 @@ export interface Registry {
   in(scope: Scope): ScopedRegistry
   /** Gives the access key with this id in any scope, with its scope. */
   accessKey(id: string): Promise<{ readonly key: AccessKeyRecord; readonly scope: Scope } | undefined>
+  /** Gives every scope that is served, in the order in which they were opened. */
+  openScopes(): Promise<readonly OpenScope[]>
   /** Calls `listener` after each durable commit, in commit order. Gives the function that ends it. */
   onCommit(listener: (scope: Scope, changes: readonly Change[]) => void): () => void
   close(): Promise<void>

@@ -1,5 +1,7 @@
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import type { SecureContextOptions } from 'node:tls'
+import { ENDPOINT_CIPHERS } from '@birthmark/cloud/front'
 import type { Log } from '@birthmark/foundation/kernel'
 import { CONTROL_CONNECTIONS_MAX, CONTROL_HEADERS_MAX, CONTROL_REQUEST_MAX } from './limits.ts'
 import { listen } from './listen.ts'
@@ -18,6 +20,8 @@ export interface ControlOptions {
 /** The control plane's listeners at work. */
 export interface ControlListeners {
   readonly addresses: { readonly control: string; readonly controlHttp: string }
+  /** Shows another certificate to the clients that come from now on. */
+  exchangeEndpoint(endpoint: { readonly keyPem: string; readonly chainPem: string }): void
   close(): Promise<void>
 }
 
@@ -31,8 +35,7 @@ export async function openControl(
   endpoint: { readonly keyPem: string; readonly chainPem: string },
   answer: RequestListener,
 ): Promise<ControlListeners> {
-  const tls = { key: endpoint.keyPem, cert: endpoint.chainPem, minVersion: 'TLSv1.2' } as const
-  const secure = createHttpsServer({ ...tls, ...PATIENCE, handshakeTimeout: CONTROL_HEADERS_MAX }, answer)
+  const secure = createHttpsServer({ ...tlsOf(endpoint), ...PATIENCE, handshakeTimeout: CONTROL_HEADERS_MAX }, answer)
   const plain = createHttpServer(PATIENCE, answer)
   secure.maxConnections = CONTROL_CONNECTIONS_MAX
   plain.maxConnections = CONTROL_CONNECTIONS_MAX
@@ -45,12 +48,18 @@ export async function openControl(
     const plainPort = await listen(plain, plainAt, log)
     return {
       addresses: { control: `https://${host}:${port}`, controlHttp: `http://${LOOPBACK}:${plainPort}` },
+      exchangeEndpoint: (next) => secure.setSecureContext(tlsOf(next)),
       close,
     }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+/** TLS 1.2 only with forward secrecy and AEAD, as on the devices' listeners. */
+function tlsOf({ keyPem, chainPem }: { readonly keyPem: string; readonly chainPem: string }): SecureContextOptions {
+  return { key: keyPem, cert: chainPem, minVersion: 'TLSv1.2', ciphers: ENDPOINT_CIPHERS, honorCipherOrder: true }
 }
 
 function closeServer(server: HttpServer | HttpsServer): Promise<void> {

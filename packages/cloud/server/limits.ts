@@ -12,6 +12,12 @@ export const CONTROL_CONNECTIONS_MAX = 1000
  */
 export const CONTROL_HEADERS_MAX: Millis = seconds(15)
 
+/**
+ * How often the age of the endpoint's certificate is looked at. It lasts for a year and is replaced after eight months;
+ * an authority that is away then has four months to come back.
+ */
+export const ENDPOINT_RENEWAL_CHECK: Millis = seconds(6 * 3600)
+
 /** Time for a whole request: 256 KiB over a slow line take 20 s. At the limit: 408, and the connection ends. */
 export const CONTROL_REQUEST_MAX: Millis = seconds(30)
 

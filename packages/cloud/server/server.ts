@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { createControlPlane } from '@birthmark/cloud/api'
-import { LocalBus } from '@birthmark/cloud/bus'
-import { type Front, type FrontOptions, startFront } from '@birthmark/cloud/front'
+import { type Bus, LocalBus } from '@birthmark/cloud/bus'
+import { type EndpointNames, type Front, type FrontOptions, startFront } from '@birthmark/cloud/front'
 import { AWS_PROFILE } from '@birthmark/cloud/mqtt'
 import type { CertificateProvider } from '@birthmark/cloud/provisioning'
 import type { Registry, Scope } from '@birthmark/cloud/registry'
@@ -13,6 +13,8 @@ import { loadScope } from './account.ts'
 import { openControl } from './control-listeners.ts'
 import { createDataPlane } from './data-plane.ts'
 import { type EndpointCertificate, makeEndpointCertificate } from './endpoint-certificate.ts'
+import { EndpointRenewal } from './endpoint-renewal.ts'
+import { Endpoints } from './endpoints.ts'
 import { listenFault } from './listen.ts'
 
 /** What a server is told at its start. Ports: 0 takes any free one. */
@@ -81,54 +83,64 @@ async function startParts(
   closing.push(() => registry.close())
   const scope = loadScope(options.folder, options.region, entropy)
   const provider = await options.openCertificateProvider()
-  const endpoint = await makeEndpointCertificate(provider, endpointNames(options.host), clock)
+  const endpoints = await Endpoints.open({ registry, defaultScope: scope, host: options.host, clock, entropy })
+  const endpoint = await makeEndpointCertificate(provider, endpoints.certificateNames(), clock)
   const rootPath = join(options.folder, 'root.pem')
   replaceFile(rootPath, endpoint.root.toPem(), { mode: 0o644 })
-  const front = await openFront(options, scope, registry, endpoint)
+  const front = await openFront(options, endpoints, registry, endpoint)
   closing.push(() => front.close())
   const controlPlane = createControlPlane({
     registry,
-    scope,
     attempts: front.attempts,
     certificateProvider: provider,
-    endpointAddress: () => options.host,
+    endpointAddress: (of) => endpoints.addressOf(of),
     clock,
     entropy,
     log,
   })
   const control = await openControl(options, endpoint, (request, response) => controlPlane.handle(request, response))
   closing.push(() => control.close())
+  const renewal = new EndpointRenewal({
+    first: endpoint,
+    provider,
+    names: () => endpoints.certificateNames(),
+    exchange: (next) => {
+      front.exchangeEndpoint(next)
+      control.exchangeEndpoint(next)
+    },
+    clock,
+    timers: options.timers,
+    log,
+  })
+  closing.push(async () => renewal.close())
+  endpoints.whenNamed(() => void renewal.renew())
   // Last: a start that fails must not use up the one time that the secret is shown.
   const accessKey = await loadAccessKey(registry.in(scope), clock, entropy)
   return { scope, accessKey, rootPath, ...front.addresses, ...control.addresses }
 }
 
-/** The names that reach this endpoint from its own machine, after the one it is known by. */
-function endpointNames(host: string): readonly [string, ...string[]] {
-  return [host, ...LOCAL_NAMES.filter((name) => name !== host)]
-}
-
 interface OpenFront {
   readonly attempts: Front['attempts']
   readonly addresses: { readonly mqtt: string; readonly https: string }
+  exchangeEndpoint(endpoint: EndpointCertificate): void
   close(): Promise<void>
 }
 
 async function openFront(
   options: ServerOptions,
-  scope: Scope,
+  names: EndpointNames,
   registry: Registry,
   endpoint: EndpointCertificate,
 ): Promise<OpenFront> {
   const front = await startListening(options, {
-    scope,
+    names,
     registry,
-    bus: new LocalBus(AWS_PROFILE),
+    busOf: busPerScope(),
     listeners: {
       mqtt: { host: options.address, port: options.mqttPort },
       https: { host: options.address, port: options.httpsPort },
     },
-    endpoint: { key: endpoint.keyPem, certificate: endpoint.chainPem, hostNames: endpointNames(options.host) },
+    endpoint: { key: endpoint.keyPem, certificate: endpoint.chainPem },
     onHttps: createDataPlane(options.timers),
     clock: options.clock,
     timers: options.timers,
@@ -141,6 +153,7 @@ async function openFront(
       mqtt: `${options.host}:${front.addresses.mqtt.port}`,
       https: `${options.host}:${front.addresses.https?.port ?? options.httpsPort}`,
     },
+    exchangeEndpoint: ({ keyPem, chainPem }) => front.exchangeEndpoint({ key: keyPem, certificate: chainPem }),
     close: () => front.close(),
   }
 }
@@ -157,4 +170,13 @@ async function startListening(options: ServerOptions, front: FrontOptions): Prom
   }
 }
 
-const LOCAL_NAMES: readonly string[] = ['localhost', '127.0.0.1', '::1']
+/** Messages of one account and region never reach another. */
+function busPerScope(): (scope: Scope) => Bus {
+  const buses = new Map<string, Bus>()
+  return ({ account, region }) => {
+    const key = `${account}/${region}`
+    const bus = buses.get(key) ?? new LocalBus(AWS_PROFILE)
+    buses.set(key, bus)
+    return bus
+  }
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { deviceSubject, parseWorkOrder, type WorkOrder } from '@birthmark/factory/order'
+import { isFault } from '@birthmark/foundation/kernel'
 import { systemClock } from '@birthmark/foundation/system'
 import {
   type AlternativeName,
@@ -56,6 +57,18 @@ test('an endpoint certificate is for names on the list, whatever their case', as
   assert.equal(certificate.subjectAlternativeNames.length, 3)
   assert.equal(formatName(certificate.subject).toLowerCase(), 'cn=iot.example')
   assertLeadsToRoot(issued, 'serverAuth')
+})
+
+test('a list entry that begins with a dot stands for every name below it, wildcards too, and for no other', async (t) => {
+  const authority = await opened(t, ['.iot.example'])
+  for (const value of ['a.iot.example', '*.eu.iot.example']) {
+    const { certificate } = await authority.issue(await endpoint({ type: 'dns', value }))
+    assert.equal(parseCertificate(certificate).subjectAlternativeNames[0]?.value, value)
+  }
+  for (const value of ['iot.example', 'a.example', 'xiot.example', '.iot.example']) {
+    const refused = endpoint({ type: 'dns', value }).then((request) => authority.issue(request))
+    await assert.rejects(refused, isFault, value)
+  }
 })
 
 test('a device of an order gets the subject that the order gives it', async (t) => {

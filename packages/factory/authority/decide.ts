@@ -85,7 +85,7 @@ function decideEndpoint(bytes: Uint8Array, rules: IssuingRules): Draft {
   const names = csr.subjectAlternativeNames
   if (names.length === 0) throw authorityFault('ENDPOINT_NAME_MISSING')
   for (const { type, value } of names) {
-    const known = (type === 'dns' || type === 'ip') && rules.endpointNames.has(value.toLowerCase())
+    const known = isListed(rules.endpointNames, { type, value: value.toLowerCase() })
     // What a stranger wrote goes into the message only where it has the form of a name.
     const name = /^[\w.:*-]{1,253}$/.test(value) ? value : '(unprintable)'
     if (!known) throw authorityFault('ENDPOINT_NAME_REFUSED', { type, name })
@@ -94,6 +94,14 @@ function decideEndpoint(bytes: Uint8Array, rules: IssuingRules): Draft {
   const commonName = names.find(({ value }) => value.length <= COMMON_NAME_CHARACTER_COUNT_MAX)
   const subject = commonName === undefined ? [] : [{ type: 'CN', value: commonName.value }]
   return { profile: 'endpoint', certificateProfile: ENDPOINT, subject, names, ...keyHash(csr.publicKey) }
+}
+
+/** Tells whether a list has a name, or for a DNS name one above it with a dot in front: that stands for all below it. */
+function isListed(list: ReadonlySet<string>, { type, value }: AlternativeName): boolean {
+  if (type !== 'dns') return type === 'ip' && list.has(value)
+  const parents = value.split('.').map((_, index, labels) => `.${labels.slice(index + 1).join('.')}`)
+  if (value.startsWith('.')) return false
+  return list.has(value) || parents.slice(0, -1).some((parent) => list.has(parent))
 }
 
 function decideDevice(bytes: Uint8Array): Draft {

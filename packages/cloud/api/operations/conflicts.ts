@@ -117,6 +117,7 @@ const CONFLICTS: Readonly<Record<Change['do'], Refusals>> = {
   },
   'delete-template': { absent: TEMPLATE_ABSENT },
   'set-registration-code': {},
+  'open-scope': {},
   'create-access-key': {},
 }
 

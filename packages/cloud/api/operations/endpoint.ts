@@ -3,13 +3,13 @@ import type { Operations } from '../operation-types.ts'
 
 /** Where devices connect. */
 export const endpointOperations: Partial<Operations> = {
-  async DescribeEndpoint({ endpointType = 'iot:Data' }, { endpointAddress }) {
+  async DescribeEndpoint({ endpointType = 'iot:Data' }, { endpointAddress, registry }) {
     if (!ENDPOINT_TYPES.has(endpointType))
       throw invalidRequest(`Endpoint type ${endpointType.slice(0, 64)} is not valid.`)
     if (ENDPOINT_TYPES.get(endpointType) === false) {
       throw new AwsException('NotImplementedException', `The endpoint type ${endpointType} is not implemented.`)
     }
-    return { endpointAddress: endpointAddress() }
+    return { endpointAddress: endpointAddress(registry.scope) }
   },
 }
 

@@ -9,23 +9,37 @@ import { isSignedBy, type SignedRequest } from './signature.ts'
 /** Who sent a request, once {@link requireSignature} has agreed. */
 interface Caller {
   readonly key: AccessKeyRecord
+  /** The account that owns the key, and the region that the claim is for. */
+  readonly scope: Scope
   /** The service whose operations are meant. */
   readonly service: Service
 }
 
 /**
- * Finds whom a claim names, before anything of the body is read: service, region, date and key must be right.
+ * Finds whom a claim names, before anything of the body is read: service, date, key and region must be right.
  *
+ * @param isServed Tells whether an account has an endpoint in a region.
  * @throws `InvalidSignatureException`, `UnrecognizedClientException`
  */
-export async function findCaller(claim: Claim, registry: Registry, scope: Scope, now: Instant): Promise<Caller> {
-  const service = requireScope(claim, scope)
+export async function findCaller(
+  claim: Claim,
+  registry: Registry,
+  isServed: (scope: Scope) => boolean,
+  now: Instant,
+): Promise<Caller> {
+  const service = requireService(claim)
   requireTimely(claim, now)
   const found = claim.hasSessionToken ? undefined : await registry.accessKey(claim.accessKeyId)
-  if (found === undefined || found.scope.account !== scope.account || found.scope.region !== scope.region) {
+  if (found === undefined) {
     throw new AwsException('UnrecognizedClientException', 'The security token included in the request is invalid.')
   }
-  return { key: found.key, service }
+  const scope = { account: found.scope.account, region: claim.region }
+  if (!isServed(scope)) {
+    throw invalid(
+      `Credential should be scoped to a valid region, and ${claim.region.slice(0, 64)} is none of this account's.`,
+    )
+  }
+  return { key: found.key, scope, service }
 }
 
 /**
@@ -42,13 +56,10 @@ export function requireSignature(key: AccessKeyRecord, claim: Claim, request: Si
   if (!isSignedBy(key.secret, claim, request)) throw invalid(MISMATCH)
 }
 
-function requireScope(claim: Claim, scope: Scope): Service {
+function requireService(claim: Claim): Service {
   const service = SERVICES.get(claim.service)
   if (service === undefined) {
     throw invalid(`Credential should be scoped to correct service: one of ${[...SERVICES.keys()].join(', ')}.`)
-  }
-  if (claim.region !== scope.region) {
-    throw invalid(`Credential should be scoped to a valid region, which here is ${scope.region}.`)
   }
   if (!claim.date.startsWith(claim.day)) throw invalid('Date in Credential scope does not match X-Amz-Date.')
   return service

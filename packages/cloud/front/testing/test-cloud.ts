@@ -24,6 +24,7 @@ import { type Attempt, type Front, type FrontOptions, startFront } from '../inde
 import { makeCa, makeDevice, makeEndpoint, makeRoot, type TestIdentity } from './pki.ts'
 
 const SCOPE = { account: '111122223333', region: 'eu-central-1' }
+const HOST_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1'])
 /** What every resource begins with. */
 export const ARN = 'arn:aws:iot:eu-central-1:111122223333:'
 
@@ -104,14 +105,13 @@ export async function openTestCloud(context: TestContext, options: Partial<Front
   const log = new TestLog()
   const bus = new LocalBus({ hashMatchesParent: false })
   const front = await startFront({
-    scope: SCOPE,
+    names: { defaultScope: SCOPE, scopeOf: (name) => (HOST_NAMES.has(name.toLowerCase()) ? SCOPE : undefined) },
     registry,
-    bus,
+    busOf: () => bus,
     listeners: { mqtt: { host: '127.0.0.1', port: 0 } },
     endpoint: {
       key: endpoint.keyPem,
       certificate: endpoint.certificate.toPem(),
-      hostNames: ['localhost', '127.0.0.1'],
     },
     clock,
     timers: systemTimers,

@@ -40,6 +40,17 @@ export function setRegistrationCode(
   sql.run('UPDATE scope SET registration_code = ? WHERE id = ?', change.code ?? null, scope)
 }
 
+/** Makes the scope one that is served. */
+export function openScope({ sql, scope }: ScopedTables, change: ChangeOf<'open-scope'>): ConflictReason | undefined {
+  const opened = sql.run(
+    'UPDATE OR IGNORE scope SET endpoint_prefix = ?, opened_at = ? WHERE id = ? AND endpoint_prefix IS NULL',
+    change.endpointPrefix,
+    change.at,
+    scope,
+  )
+  return opened === 0 ? 'exists' : undefined
+}
+
 /** Adds an access key; its id is free in every scope or in none. */
 export function createAccessKey(
   { sql, scope }: ScopedTables,

@@ -16,7 +16,7 @@ import {
   detachPolicy,
   setDefaultPolicyVersion,
 } from './apply-policies.ts'
-import { createAccessKey, createTemplate, deleteTemplate, setRegistrationCode } from './apply-settings.ts'
+import { createAccessKey, createTemplate, deleteTemplate, openScope, setRegistrationCode } from './apply-settings.ts'
 import { attachThingPrincipal, createThing, deleteThing, detachThingPrincipal, updateThing } from './apply-things.ts'
 import type { ScopedTables } from './scoped-tables.ts'
 
@@ -69,6 +69,8 @@ export function applyChange(tables: ScopedTables, change: Change): ConflictReaso
       return deleteTemplate(tables, change)
     case 'set-registration-code':
       return setRegistrationCode(tables, change)
+    case 'open-scope':
+      return openScope(tables, change)
     case 'create-access-key':
       return createAccessKey(tables, change)
   }

@@ -6,6 +6,7 @@ import type {
   CaCertificateRecord,
   CertificateId,
   CertificateRecord,
+  OpenScope,
   PolicyRecord,
   PolicyVersionRecord,
   RegistrationConfig,
@@ -15,6 +16,15 @@ import type {
 } from '../records.ts'
 import { registryFault } from './faults.ts'
 import type { Row } from './statements.ts'
+
+/** Reads a row of `scope` that is open. */
+export function openScopeOf(row: Row): OpenScope {
+  return {
+    scope: { account: text(row['account']), region: text(row['region']) },
+    endpointPrefix: text(row['endpoint_prefix']),
+    openedAt: time(row['opened_at']),
+  }
+}
 
 /** Reads a row of `certificate`. */
 export function certificateOf(row: Row): CertificateRecord {

@@ -17,6 +17,8 @@ export const MIGRATIONS: readonly string[] = [
     account TEXT NOT NULL,
     region TEXT NOT NULL,
     registration_code TEXT,
+    endpoint_prefix TEXT UNIQUE,
+    opened_at INTEGER,
     UNIQUE (account, region)
   ) STRICT;
 

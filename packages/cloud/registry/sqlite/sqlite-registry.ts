@@ -3,13 +3,13 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type Clock, isFault, type Log, messageOf } from '@birthmark/foundation/kernel'
 import { makeFolder } from '@birthmark/foundation/system'
 import type { Change, CommitResult } from '../changes.ts'
-import type { AccessKeyRecord, Scope } from '../records.ts'
+import type { AccessKeyRecord, OpenScope, Scope } from '../records.ts'
 import type { Registry, ScopedRegistry } from '../registry.ts'
 import { openDatabase } from './database.ts'
 import { asStoreFault, registryFault } from './faults.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { type CommitListener, GroupCommit } from './group-commit.ts'
-import { accessKeyOf, text } from './rows.ts'
+import { accessKeyOf, openScopeOf, text } from './rows.ts'
 import { SqliteScopedRegistry } from './scoped-registry.ts'
 import { Scopes } from './scopes.ts'
 import { Statements } from './statements.ts'
@@ -80,6 +80,12 @@ export class SqliteRegistry implements Registry {
       if (row === undefined) return undefined
       return { key: accessKeyOf(row), scope: { account: text(row['account']), region: text(row['region']) } }
     })
+  }
+
+  async openScopes(): Promise<readonly OpenScope[]> {
+    return this.#query(() =>
+      this.#sql.all('SELECT * FROM scope WHERE endpoint_prefix IS NOT NULL ORDER BY opened_at, id').map(openScopeOf),
+    )
   }
 
   onCommit(listener: CommitListener): () => void {

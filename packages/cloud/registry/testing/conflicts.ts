@@ -166,7 +166,12 @@ function otherConflicts(): readonly ConflictCase[] {
     { why: 'same name', given: [template('j')], change: template('j'), reason: 'exists' },
     { why: 'no such template', given: [], change: { do: 'delete-template', name: 'j' }, reason: 'absent' },
     { why: 'same id', given: [accessKey('AKIA1')], change: accessKey('AKIA1'), reason: 'exists' },
+    { why: 'open already', given: [openScope('a1')], change: openScope('a2'), reason: 'exists' },
   ]
+}
+
+function openScope(endpointPrefix: string): Change {
+  return { do: 'open-scope', endpointPrefix, at: NOW }
 }
 
 function thing(name: string): Change {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { isFault } from '@birthmark/foundation/kernel'
+import { instant, isFault } from '@birthmark/foundation/kernel'
 import type { Change } from '../changes.ts'
 import type { Scope } from '../records.ts'
 import type { Registry, ScopedRegistry } from '../registry.ts'
@@ -91,6 +91,23 @@ function commitsSuite(onRegistry: OnRegistry): void {
     assert.deepEqual(await contentsOf(here), filled)
     assert.deepEqual((await registry.accessKey('AKIA1'))?.scope, SCOPE)
     assert.equal(await registry.accessKey('AKIA2'), undefined)
+  })
+
+  onRegistry('scopes are served once they are opened, each under a name of its own', async (registry, reopen) => {
+    const open = { do: 'open-scope', endpointPrefix: 'a1', at: instant(5) } as const
+    assert.deepEqual(await registry.openScopes(), [])
+    await registry.in(ELSEWHERE).commit([create('a')])
+    assert.deepEqual(await registry.openScopes(), [], 'what is only used is not open')
+    assert.deepEqual(await registry.in(SCOPE).commit([open]), { ok: true })
+    const taken = await registry.in(ELSEWHERE).commit([open])
+    assert.deepEqual(taken, { ok: false, index: 0, reason: 'exists' }, 'another scope has the name')
+    assert.deepEqual(await registry.in(ELSEWHERE).commit([{ ...open, endpointPrefix: 'a2', at: instant(6) }]), {
+      ok: true,
+    })
+    assert.deepEqual(await (await reopen()).openScopes(), [
+      { scope: SCOPE, endpointPrefix: 'a1', openedAt: 5 },
+      { scope: ELSEWHERE, endpointPrefix: 'a2', openedAt: 6 },
+    ])
   })
 
   onRegistry('what was committed is there after the next start', async (registry, reopen) => {
@@ -198,4 +215,5 @@ const DECLARED_CONFLICTS: readonly string[] = [
   'create-template exists',
   'delete-template absent',
   'create-access-key exists',
+  'open-scope exists',
 ]

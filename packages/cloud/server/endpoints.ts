@@ -1,0 +1,101 @@
+import { isIP } from 'node:net'
+import type { EndpointNames } from '@birthmark/cloud/front'
+import type { OpenScope, Registry, Scope } from '@birthmark/cloud/registry'
+import type { Clock, Entropy } from '@birthmark/foundation/kernel'
+
+/** What a directory of endpoints is made of. */
+export interface EndpointOptions {
+  readonly registry: Registry
+  readonly defaultScope: Scope
+  /** The name by which clients reach this server. */
+  readonly host: string
+  readonly clock: Clock
+  readonly entropy: Entropy
+}
+
+/**
+ * The host names of every account and region that is served. The default scope has the server's own name; each scope
+ * has one in AWS's form besides, `PREFIX-ats.iot.REGION.HOST` (AWS IoT Core developer guide, device data endpoints).
+ */
+export class Endpoints implements EndpointNames {
+  readonly defaultScope: Scope
+  readonly #options: EndpointOptions
+  readonly #base: string
+  readonly #scopeByName = new Map<string, Scope>()
+  readonly #nameByScope = new Map<string, string>()
+  readonly #regions = new Set<string>()
+  #whenNamed: () => void = () => undefined
+
+  private constructor(options: EndpointOptions) {
+    this.defaultScope = options.defaultScope
+    this.#options = options
+    this.#base = isIP(options.host) === 0 ? options.host.toLowerCase() : 'localhost'
+  }
+
+  /** Reads which scopes are served, opens the default one when it is new, and follows what comes. */
+  static async open(options: EndpointOptions): Promise<Endpoints> {
+    const { registry, defaultScope, clock, entropy } = options
+    const endpoints = new Endpoints(options)
+    const at = clock.now()
+    await registry.in(defaultScope).commit([{ do: 'open-scope', endpointPrefix: newEndpointPrefix(entropy), at }])
+    for (const open of await registry.openScopes()) endpoints.#add(open)
+    for (const name of endpoints.#ownNames()) endpoints.#scopeByName.set(name.toLowerCase(), defaultScope)
+    registry.onCommit((scope, changes) => {
+      for (const change of changes) {
+        if (change.do !== 'open-scope') continue
+        const isNew = !endpoints.#regions.has(scope.region)
+        endpoints.#add({ scope, endpointPrefix: change.endpointPrefix, openedAt: change.at })
+        if (isNew) endpoints.#whenNamed()
+      }
+    })
+    return endpoints
+  }
+
+  scopeOf(serverName: string): Scope | undefined {
+    return this.#scopeByName.get(serverName.toLowerCase())
+  }
+
+  /** Gives the host name of an account and region; `undefined` when they are not served. */
+  addressOf(scope: Scope): string | undefined {
+    const { account, region } = this.defaultScope
+    if (scope.account === account && scope.region === region) return this.#options.host
+    return this.#nameByScope.get(keyOf(scope))
+  }
+
+  /** Calls `listener` when there is a name that the endpoint's certificate was not made for. */
+  whenNamed(listener: () => void): void {
+    this.#whenNamed = listener
+  }
+
+  /** Gives what the endpoint's certificate must be for: the first is its common name. */
+  certificateNames(): readonly [string, ...string[]] {
+    const regions = Array.from(this.#regions, (region) => `*.iot.${region}.${this.#base}`)
+    const [first, ...others] = this.#ownNames()
+    return [first, ...others, ...regions]
+  }
+
+  /** The names that reach this server from its own machine, after the one it is known by. */
+  #ownNames(): readonly [string, ...string[]] {
+    const { host } = this.#options
+    return [host, ...LOCAL_NAMES.filter((name) => name !== host)]
+  }
+
+  #add({ scope, endpointPrefix }: OpenScope): void {
+    const name = `${endpointPrefix}-ats.iot.${scope.region}.${this.#base}`
+    this.#scopeByName.set(name, scope)
+    this.#nameByScope.set(keyOf(scope), name)
+    this.#regions.add(scope.region)
+  }
+}
+
+/** Makes the first label of a new endpoint: `a` and 13 random characters, as AWS's are. */
+export function newEndpointPrefix(entropy: Entropy): string {
+  return `a${Array.from(entropy.bytes(13), (byte) => LABEL[byte % LABEL.length]).join('')}`
+}
+
+function keyOf({ account, region }: Scope): string {
+  return `${account}/${region}`
+}
+
+const LOCAL_NAMES: readonly string[] = ['localhost', '127.0.0.1', '::1']
+const LABEL = 'abcdefghijklmnopqrstuvwxyz234567'
