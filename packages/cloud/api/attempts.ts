@@ -6,7 +6,8 @@ import { invalidRequest } from './exceptions.ts'
 import { ATTEMPTS_LISTED_DEFAULT, ATTEMPTS_LISTED_MAX } from './limits.ts'
 
 /**
- * Answers `GET /v1/attempts` for an account and region: `{"attempts": [...]}`, newest first. Parameters narrow: `certificateId`, `clientId`,
+ * Answers `GET /v1/attempts` for an account and region: `{"attempts": [...]}`, newest first. Parameters narrow:
+ * `certificateId`, `clientId`,
  * `outcome` (`open`, `refused`, `ended`), `limit` (1 to 1000, 100 when absent). Moments and spans are milliseconds.
  *
  * @throws `InvalidRequestException` for a parameter that is unknown, repeated or not valid

@@ -4,12 +4,15 @@ import type { AdmissionPorts } from './admission-step.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { FrontLimits } from './limits.ts'
 import type { LiveConnections } from './live-connections.ts'
+import type { TopicService } from './topic-service.ts'
 
 /** What every connection of a front shares. */
 export interface ConnectionPorts extends AdmissionPorts {
   readonly arrivals: Arrivals
   readonly live: LiveConnections
-  readonly services: ReadonlySet<ReservedService>
+  /** The names of {@link services}, shared by all sessions. */
+  readonly serviceNames: ReadonlySet<ReservedService>
+  readonly services: ReadonlyMap<ReservedService, TopicService>
   readonly deniedSubscribe: 'close' | 'suback'
   readonly limits: FrontLimits
   readonly timers: Timers

@@ -1,11 +1,12 @@
 import type { TLSSocket } from 'node:tls'
 import type { Bus } from '@birthmark/cloud/bus'
-import type { BrokerProfile, ReservedService } from '@birthmark/cloud/mqtt'
+import type { BrokerProfile } from '@birthmark/cloud/mqtt'
 import type { Registry, Scope } from '@birthmark/cloud/registry'
 import type { Clock, Entropy, Log, Timers } from '@birthmark/foundation/kernel'
 import type { AttemptSource } from './attempt.ts'
 import type { FrontLimits } from './limits.ts'
 import type { Endpoint } from './tls-options.ts'
+import type { TopicService } from './topic-service.ts'
 
 /** An address to listen on, or the one that is listened on. Port 0 takes any free one. */
 export interface Address {
@@ -44,8 +45,8 @@ export interface FrontOptions {
   readonly log: Log
   /** {@link AWS_PROFILE} when absent. */
   readonly profile?: BrokerProfile
-  /** The services behind reserved topics that run here; none when absent. */
-  readonly services?: ReadonlySet<ReservedService>
+  /** The services behind reserved topics that run here, each at most once; none when absent. */
+  readonly services?: readonly TopicService[]
   /** What a 3.1.1 client sees when its policy denies iot:Connect: its connection closes (AWS IoT), or CONNACK 5. */
   readonly deniedConnect?: 'close' | 'connack'
   /** What a 3.1.1 client sees when its policy denies iot:Subscribe: its connection closes (AWS IoT), or SUBACK 0x80. */

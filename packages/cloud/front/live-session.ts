@@ -5,11 +5,16 @@ import {
   Delivery,
   keptMessage,
   type Message,
+  NO_PROPERTIES,
+  parseTopicName,
   type RefusalCause,
   ServerSession,
   type SessionEffect,
   type SessionEnd,
   type SessionInput,
+  serviceOf,
+  type TopicFilter,
+  topicMatches,
 } from '@birthmark/cloud/mqtt'
 import type { CertificateId } from '@birthmark/cloud/registry'
 import { type Driven, drive, messageOf } from '@birthmark/foundation/kernel'
@@ -23,6 +28,7 @@ import type { BoundIdentity } from './identity.ts'
 import { type LiveConnection, type Revocation, revocationCause } from './live-connections.ts'
 import { causeOfEnd, causeOfError, causeOfRefusal } from './mqtt-causes.ts'
 import { ALLOW_EVERYTHING, IdentityPolicy } from './session-policy.ts'
+import type { ServiceRequest, TopicService } from './topic-service.ts'
 import type { Wire } from './wire.ts'
 
 /** A client that was let in. */
@@ -44,6 +50,8 @@ export class LiveSession implements LiveConnection, Receiver {
   #identity: BoundIdentity | undefined
   /** Messages that came while the policies were out of date; their turn comes under the new ones. */
   #held: { readonly delivery: Delivery; readonly qos: 0 | 1 }[] | undefined
+  /** The subscriptions that a service's answers come by, with their QoS. */
+  #answerFilters: Map<TopicFilter, 0 | 1> | undefined
   #isPaused = false
   /** What is known of the end of the socket. */
   #lost = ''
@@ -62,7 +70,7 @@ export class LiveSession implements LiveConnection, Receiver {
       connectionId: this.connectionId,
       policy: this.#policy ?? ALLOW_EVERYTHING,
       profile: ports.profile,
-      services: ports.services,
+      services: ports.serviceNames,
       deniedSubscribe: ports.deniedSubscribe,
       now: ports.clock.now(),
     })
@@ -180,8 +188,10 @@ export class LiveSession implements LiveConnection, Receiver {
       case 'publish':
         return this.#publish(effect.message, effect.packetId)
       case 'subscribe':
+        if (effect.filter.startsWith('$')) (this.#answerFilters ??= new Map()).set(effect.filter, effect.qos)
         return this.#ports.bus.subscribe(effect.filter, this, { qos: effect.qos, noLocal: effect.noLocal })
       case 'unsubscribe':
+        this.#answerFilters?.delete(effect.filter)
         this.#ports.bus.unsubscribe(effect.filter, this)
         return
       case 'refuse':
@@ -202,6 +212,12 @@ export class LiveSession implements LiveConnection, Receiver {
 
   /** Only QoS 1 messages can fail to be taken; their publisher waits to hear of it. */
   #publish(message: Message, packetId: number | undefined): void {
+    const service = this.#serviceFor(message.topic)
+    if (service?.receive !== undefined) {
+      service.receive(this.#request(message))
+      if (packetId !== undefined) this.receive({ on: 'acknowledged', packetId })
+      return
+    }
     const taken = this.#ports.bus.publish(message)
     if (message.qos === 0) return
     taken.then(
@@ -211,6 +227,43 @@ export class LiveSession implements LiveConnection, Receiver {
         if (packetId !== undefined) this.receive({ on: 'publish-failed', packetId })
       },
     )
+  }
+
+  #serviceFor(topic: string): TopicService | undefined {
+    const name = serviceOf(topic)
+    return name === undefined ? undefined : this.#ports.services.get(name)
+  }
+
+  #request(message: Message): ServiceRequest {
+    const { attempt, remoteAddress } = this.#origin
+    return {
+      scope: this.#ports.registry.scope,
+      message: keptMessage(message),
+      client: {
+        connectionId: this.connectionId,
+        certificateId: this.certificateId,
+        clientId: this.clientId,
+        thingName: this.thingName,
+        remoteAddress,
+      },
+      reply: (topic, payload) => this.#reply(topic, payload),
+      note: (step, detail) => attempt.step(step, detail),
+    }
+  }
+
+  /** Gives a service's answer to this client alone, by the best of its subscriptions. */
+  #reply(text: string, payload: Uint8Array): boolean {
+    const topic = parseTopicName(text, this.#ports.profile)
+    const granted = [...(this.#answerFilters ?? [])].filter(([filter]) => topicMatches(filter, topic, false))
+    if (granted.length === 0 || this.#hasEnded) return false
+    const origin = {
+      qos: 1,
+      properties: NO_PROPERTIES,
+      publisher: undefined,
+      receivedAt: this.#ports.clock.now(),
+    } as const
+    this.deliver(new Delivery({ topic, payload, ...origin }), granted.some(([, qos]) => qos === 1) ? 1 : 0)
+    return true
   }
 
   #note(refusal: RefusalCause): void {

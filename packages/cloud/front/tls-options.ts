@@ -54,7 +54,10 @@ function chooseProtocol(listener: TlsListener, offered: readonly string[]): stri
 /** AWS IoT Core developer guide, device communication protocols. `mqtt` is for custom authorizers there. */
 const PROTOCOLS: readonly string[] = ['x-amzn-mqtt-ca', 'mqtt', 'http/1.1', 'x-amzn-http-ca']
 
-/** The cipher suites of every listener, in order: forward secrecy and AEAD. AES-128 first: small devices have it in hardware, and it is as good as the others here. */
+/**
+ * The cipher suites of every listener, in order: forward secrecy and AEAD only. AES-128 first: small devices have it in
+ * hardware, and it is as good as the others here.
+ */
 export const ENDPOINT_CIPHERS: string = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',

@@ -37,7 +37,7 @@ export {
   type WillProperties,
 } from './properties.ts'
 export { REASON, RETURN_CODE } from './reason-code.ts'
-export { isPublishable, isSubscribable, type ReservedService } from './reserved-topics.ts'
+export { isPublishable, isSubscribable, type ReservedService, serviceOf } from './reserved-topics.ts'
 export { ServerSession } from './server-session.ts'
 export type {
   CloseOrder,

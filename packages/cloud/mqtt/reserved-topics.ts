@@ -18,10 +18,15 @@ export type ReservedService =
  */
 export function isPublishable(topic: string, services: ReadonlySet<ReservedService>): boolean {
   if (!topic.startsWith('$')) return true
+  const service = serviceOf(topic)
+  return service !== undefined && services.has(service)
+}
+
+/** Gives the service that takes what is published to a topic; `undefined` for every topic that is nobody's. */
+export function serviceOf(topic: string): ReservedService | undefined {
+  if (!topic.startsWith('$')) return undefined
   const levels = topic.split('/')
-  return RESERVED_LEVELS.some(
-    ({ service, publish }) => services.has(service) && publish.some((filter) => levelsMatch(filter, levels, false)),
-  )
+  return RESERVED_LEVELS.find(({ publish }) => publish.some((filter) => levelsMatch(filter, levels, false)))?.service
 }
 
 /**

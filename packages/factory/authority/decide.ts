@@ -18,8 +18,16 @@ import type { AdmittedOrder, IssuedProfile } from './journal-records.ts'
 export type IssueRequest =
   /** A server certificate for the names in the CSR's subject alternative name. */
   | { readonly kind: 'endpoint'; readonly csr: Uint8Array; readonly idempotencyKey?: string }
-  /** A client certificate with the subject of the CSR. */
-  | { readonly kind: 'device'; readonly csr: Uint8Array; readonly idempotencyKey?: string }
+  /** A certificate with the subject of the CSR, or of the profile: a client's, unless another profile is named. */
+  | {
+      readonly kind: 'device'
+      readonly csr: Uint8Array
+      readonly idempotencyKey?: string
+      /** One of this authority's, by its name, or one that the caller read; `device` when absent. */
+      readonly profile?: string | CheckedProfile
+    }
+  /** A CA below this one, with the subject of the CSR, under a profile for CAs. */
+  | { readonly kind: 'ca'; readonly csr: Uint8Array; readonly profile: string | CheckedProfile }
   /** The one certificate of a device under a work order. */
   | { readonly kind: 'order-device'; readonly csr: Uint8Array; readonly order: string; readonly uid: string }
 
@@ -28,6 +36,9 @@ export interface IssuingRules {
   /** DNS names in lower case and IP addresses that endpoint certificates may have. */
   readonly endpointNames: ReadonlySet<string>
   readonly order: (id: string) => AdmittedOrder | undefined
+  readonly settings: AuthoritySettings
+  /** Gives a profile that this authority has beside those built in. */
+  readonly profile: (name: string) => CheckedProfile | undefined
 }
 
 /** Everything about a certificate but its serial number and its time: what was decided, and what is done next. */
@@ -39,6 +50,8 @@ export interface Draft {
   readonly publicKey: Uint8Array
   /** SHA-256 of the public key, hex. */
   readonly publicKeyHash: string
+  /** The request as it was verified, for a CA elsewhere that wants to see it; absent where the key is our own. */
+  readonly csr?: Uint8Array
   readonly order?: string
   readonly idempotencyKey?: string
 }
@@ -48,15 +61,21 @@ export interface Draft {
  * moment as the intent is written.
  *
  * @throws `ISSUE_KEY_INVALID`, `ENDPOINT_NAME_MISSING`, `ENDPOINT_NAME_REFUSED`, `ORDER_UNKNOWN`, `DEVICE_UID_REFUSED`,
- * `DEVICE_SUBJECT_REFUSED` (caller), `CSR_UNREADABLE`, `CSR_KEY_UNSUPPORTED`, `CSR_SIGNATURE_INVALID` (peer),
+ * `DEVICE_SUBJECT_REFUSED`, `AUTHORITY_PURPOSE_OTHER`, `PROFILE_UNKNOWN`, `PROFILE_VALUE_MISSING` (caller), `CSR_UNREADABLE`, `CSR_KEY_UNSUPPORTED`, `CSR_SIGNATURE_INVALID` (peer),
  * `ORDER_SUBJECT_TOO_LONG` (operator)
  */
 export function decide(request: IssueRequest, rules: IssuingRules): Draft {
+  const signs = request.kind === 'ca' ? 'cas' : 'devices'
+  if (signs !== rules.settings.signs) {
+    throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: rules.settings.signs, profile: profileNameOf(request) })
+  }
   switch (request.kind) {
     case 'endpoint':
       return { ...keyOf(request.idempotencyKey), ...decideEndpoint(request.csr, rules) }
     case 'device':
-      return { ...keyOf(request.idempotencyKey), ...decideDevice(request.csr) }
+      return { ...keyOf(request.idempotencyKey), ...decideDevice(request, rules) }
+    case 'ca':
+      return decideCa(request, rules)
     case 'order-device':
       return decideOrderDevice(request, rules)
   }
@@ -81,7 +100,7 @@ export function draftVerification(registrationCode: string, publicKey: Uint8Arra
 }
 
 function decideEndpoint(bytes: Uint8Array, rules: IssuingRules): Draft {
-  const csr = verifyCsr(bytes)
+  const csr = verifyCsr(bytes, rules.settings)
   const names = csr.subjectAlternativeNames
   if (names.length === 0) throw authorityFault('ENDPOINT_NAME_MISSING')
   for (const { type, value } of names) {
@@ -93,10 +112,10 @@ function decideEndpoint(bytes: Uint8Array, rules: IssuingRules): Draft {
   // Clients look at the alternative names only (RFC 9525 §2); the common name is for people who read certificates.
   const commonName = names.find(({ value }) => value.length <= COMMON_NAME_CHARACTER_COUNT_MAX)
   const subject = commonName === undefined ? [] : [{ type: 'CN', value: commonName.value }]
-  return { profile: 'endpoint', certificateProfile: ENDPOINT, subject, names, ...keyHash(csr.publicKey) }
+  return { ...ofProfile(CheckedProfile.builtIn('endpoint', rules.settings)), subject, names, ...ofRequest(csr) }
 }
 
-/** Tells whether a list has a name, or for a DNS name one above it with a dot in front: that stands for all below it. */
+/** Tells whether a list has a name, or `.PARENT`, which stands for every DNS name below that parent. */
 function isListed(list: ReadonlySet<string>, { type, value }: AlternativeName): boolean {
   if (type !== 'dns') return type === 'ip' && list.has(value)
   const parents = value.split('.').map((_, index, labels) => `.${labels.slice(index + 1).join('.')}`)
@@ -104,10 +123,22 @@ function isListed(list: ReadonlySet<string>, { type, value }: AlternativeName): 
   return list.has(value) || parents.slice(0, -1).some((parent) => list.has(parent))
 }
 
-function decideDevice(bytes: Uint8Array): Draft {
-  const { subject, publicKey } = verifyCsr(bytes)
-  // Alternative names are left out: nobody checked that the device may have them.
-  return { profile: 'device', certificateProfile: ANY_SUBJECT_DEVICE, subject, names: [], ...keyHash(publicKey) }
+function decideDevice(request: { readonly csr: Uint8Array; readonly profile?: string | CheckedProfile }, rules: IssuingRules): Draft {
+  const csr = verifyCsr(request.csr, rules.settings)
+  const checked = request.profile === undefined ? anySubjectDevice(rules.settings) : profileOf(request.profile, rules)
+  if (checked.profile.isCa) throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: 'devices', profile: checked.name })
+  const subject = fillSubject(checked.subject, { request: csr.subject }, checked.name)
+  // Alternative names are left out unless the profile wants some: nobody checked that the device may have them.
+  const names = checked.profile.subjectAlternativeNames === 'required' ? csr.subjectAlternativeNames : []
+  return { ...ofProfile(checked), subject, names, ...ofRequest(csr) }
+}
+
+function decideCa(request: { readonly csr: Uint8Array; readonly profile: string | CheckedProfile }, rules: IssuingRules): Draft {
+  const csr = verifyCsr(request.csr, rules.settings)
+  const checked = profileOf(request.profile, rules)
+  if (!checked.profile.isCa) throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: 'cas', profile: checked.name })
+  const subject = fillSubject(checked.subject, { request: csr.subject }, checked.name)
+  return { ...ofProfile(checked), subject, names: [], ...ofRequest(csr) }
 }
 
 function decideOrderDevice(
@@ -118,18 +149,43 @@ function decideOrderDevice(
   const order = rules.order(request.order)
   if (order === undefined) throw authorityFault('ORDER_UNKNOWN', { order: request.order })
   if (!ELEMENT_UID.test(uid)) throw authorityFault('DEVICE_UID_REFUSED')
-  const csr = verifyCsr(request.csr)
+  const checked = profileOf(order.profile, rules)
+  if (checked.profile.isCa) throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: 'devices', profile: checked.name })
+  const csr = verifyCsr(request.csr, rules.settings)
   const subject = deviceSubject(order.subject, order.product, uid)
   if (!sameName(csr.subject, subject)) throw authorityFault('DEVICE_SUBJECT_REFUSED', { uid })
   return {
-    profile: order.profile,
-    certificateProfile: order.profile === 'device' ? DEVICE : VENDOR_DEVICE,
-    subject,
+    ...ofProfile(checked),
+    // What the profile says of the subject goes above what the order says, which the element signed.
+    subject: fillSubject(checked.subject, { request: subject, product: order.product, uid }, checked.name),
     names: [],
-    ...keyHash(csr.publicKey),
+    ...ofRequest(csr),
     order: order.id,
     idempotencyKey: `order/${order.id}/${uid}`,
   }
+}
+
+/** Gives a profile by its name, or the one that the caller read. @throws `PROFILE_UNKNOWN` (caller) */
+function profileOf(named: string | CheckedProfile, { profile, settings }: IssuingRules): CheckedProfile {
+  if (named instanceof CheckedProfile) return named
+  const checked = profile(named) ?? (isBuiltIn(named) ? CheckedProfile.builtIn(named, settings) : undefined)
+  if (checked === undefined) throw setupFault('PROFILE_UNKNOWN', { profile: PROFILE_NAME.test(named) ? named : '(unprintable)' })
+  return checked
+}
+
+function profileNameOf(request: IssueRequest): string {
+  if (request.kind === 'endpoint' || request.kind === 'order-device') return request.kind
+  const { profile = 'device' } = request
+  if (profile instanceof CheckedProfile) return profile.name
+  return PROFILE_NAME.test(profile) ? profile : '(unprintable)'
+}
+
+function ofProfile({ name, profile }: CheckedProfile): Pick<Draft, 'profile' | 'certificateProfile'> {
+  return { profile: name, certificateProfile: profile }
+}
+
+function ofRequest({ publicKey, der }: VerifiedCsr): Pick<Draft, 'publicKey' | 'publicKeyHash' | 'csr'> {
+  return { ...keyHash(publicKey), csr: der }
 }
 
 function sameName(left: DistinguishedName, right: DistinguishedName): boolean {
@@ -150,7 +206,9 @@ function keyHash(publicKey: Uint8Array): { readonly publicKey: Uint8Array; reado
 }
 
 /** A cloud returns a certificate with the subject of the CSR, whatever it is (AWS IoT CreateCertificateFromCsr). */
-const ANY_SUBJECT_DEVICE: CertificateProfile = { ...DEVICE, subject: 'optional' }
+function anySubjectDevice({ mlDsa }: AuthoritySettings): CheckedProfile {
+  return CheckedProfile.builtIn(mlDsa ? 'any-device-ml-dsa' : 'any-device')
+}
 
 /** What a client may call its request; the socket takes the same. */
 export const IDEMPOTENCY_KEY: RegExp = /^[a-zA-Z0-9.:_-]{1,128}$/
