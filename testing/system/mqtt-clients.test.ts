@@ -23,6 +23,10 @@ await cloud.createPolicy('below-dt', [
   { Effect: 'Allow', Action: 'iot:Subscribe', Resource: `${arn}:topicfilter/dt/*` },
   { Effect: 'Deny', Action: 'iot:Receive', Resource: `${arn}:topic/dt/secret/*` },
 ])
+await cloud.createPolicy('watcher', [
+  { Effect: 'Allow', Action: 'iot:Connect', Resource: '*' },
+  { Effect: 'Allow', Action: ['iot:Subscribe', 'iot:Receive'], Resource: `${arn}:topic*/$aws/events/*` },
+])
 await cloud.createPolicy('no-connect', [{ Effect: 'Allow', Action: 'iot:Publish', Resource: '*' }])
 const press = await cloud.newDevice('press', 'below-dt')
 const lathe = await cloud.newDevice('lathe', 'below-dt')
@@ -262,3 +266,13 @@ function runPaho(version: 4 | 5, listenTo: string, echoTo: string): Promise<Done
 function hex(text: string): string {
   return Buffer.from(text).toString('hex')
 }
+
+test('lifecycle events reach a client that may subscribe to them', async (context) => {
+  const watcher = await cloud.newDevice('watcher', 'watcher')
+  const words = [...as(watcher, fresh('watcher')), '-q', '1', '-t', '$aws/events/presence/#']
+  const watching = await subscriber(context, words)
+  const clientId = fresh('press')
+  await publish([...as(press, clientId), '-t', 'dt/seen', '-m', 'x'])
+  await watching.says(new RegExp(`^\\$aws/events/presence/connected/${clientId}:`, 'm'))
+  await watching.says(new RegExp(`^\\$aws/events/presence/disconnected/${clientId}:`, 'm'))
+})

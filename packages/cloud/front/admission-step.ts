@@ -11,6 +11,7 @@ import type { Elsewhere } from './elsewhere.ts'
 import { frontFault } from './faults.ts'
 import type { EndpointNames } from './front-options.ts'
 import type { BoundIdentity, Identities } from './identity.ts'
+import type { Presence } from './presence.ts'
 
 /** Judges one thing: gives a refusal, or notes in the admission what it found and lets the next step go on. */
 export type AdmissionStep = (
@@ -36,6 +37,7 @@ export interface AdmissionPorts {
   /** What a 3.1.1 client sees when its policy denies iot:Connect: nothing (AWS IoT) or CONNACK 5. */
   readonly deniedConnect: 'close' | 'connack'
   readonly bus: Bus
+  readonly presence: Presence
   readonly clock: Clock
   readonly entropy: Entropy
   readonly log: Log

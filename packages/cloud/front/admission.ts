@@ -2,6 +2,7 @@ import type { AcceptedConnect } from '@birthmark/cloud/mqtt'
 import type { CertificateId } from '@birthmark/cloud/registry'
 import { messageOf } from '@birthmark/foundation/kernel'
 import { type Admission, type AdmissionPorts, type AdmissionStep, found, type Refusal } from './admission-step.ts'
+import type { AttemptCauseCode } from './attempt.ts'
 import type { BoundIdentity } from './identity.ts'
 import {
   findCertificate,
@@ -46,7 +47,9 @@ export async function admit(admission: Admission, ports: AdmissionPorts): Promis
   try {
     for (const step of admission.presented === undefined ? PLAIN_ADMISSION : ADMISSION) {
       const refusal = await step(admission, ports)
-      if (refusal !== undefined) return { ok: false, refusal }
+      if (refusal === undefined) continue
+      if (AUTHORIZATION_FAILURES.has(refusal.cause.code)) tellFailure(admission, ports)
+      return { ok: false, refusal }
     }
     const accepted = found(admission, 'accepted')
     if (admission.presented === undefined) return { ok: true, accepted, principal: 'anybody' }
@@ -60,3 +63,27 @@ export async function admit(admission: Admission, ports: AdmissionPorts): Promis
     return { ok: false, refusal: { cause: causeOfError(error), answer: undefined } }
   }
 }
+
+function tellFailure(
+  { attempt, connect, record, remoteAddress }: Admission,
+  { clock, presence }: AdmissionPorts,
+): void {
+  if (record === undefined) return
+  presence.failed({
+    clientId: connect.clientId,
+    at: clock.now(),
+    sessionIdentifier: attempt.id,
+    principalIdentifier: record.id,
+    ipAddress: remoteAddress,
+    thingName: undefined,
+  })
+}
+
+/** The refusals of clients whose certificate is known, of which subscribers of the lifecycle events are told. */
+const AUTHORIZATION_FAILURES: ReadonlySet<AttemptCauseCode> = new Set([
+  'CERTIFICATE_INACTIVE',
+  'CERTIFICATE_REVOKED',
+  'CERTIFICATE_PENDING_TRANSFER',
+  'NO_POLICY_ATTACHED',
+  'POLICY_DENIED_CONNECT',
+])

@@ -20,6 +20,7 @@ import { LiveConnections } from './live-connections.ts'
 import { causeOfError } from './mqtt-causes.ts'
 import { type ConnectionOrigin, MqttConnection } from './mqtt-connection.ts'
 import { peerOf } from './peer.ts'
+import { Presence } from './presence.ts'
 import { readTlsFacts } from './tls-facts.ts'
 import { type Endpoint, isMqtt, type TlsListener, tlsOptions } from './tls-options.ts'
 
@@ -186,6 +187,8 @@ function connectionPorts(
 ): ConnectionPorts {
   const { clock, entropy, log, names, timers } = options
   const registry = options.registry.in(scope)
+  const bus = options.busOf(scope)
+  const profile = options.profile ?? AWS_PROFILE
   return {
     ...shared,
     registry,
@@ -193,13 +196,14 @@ function connectionPorts(
     authorities: new Authorities(registry),
     names,
     elsewhere: new Elsewhere(options.registry, scope),
-    profile: options.profile ?? AWS_PROFILE,
+    profile,
     deniedConnect: options.deniedConnect ?? 'close',
     deniedSubscribe: options.deniedSubscribe ?? 'close',
     serviceNames: new Set((options.services ?? []).map(({ name }) => name)),
     services: new Map((options.services ?? []).map((service) => [service.name, service])),
     live: new LiveConnections(),
-    bus: options.busOf(scope),
+    bus,
+    presence: new Presence({ bus, profile, clock, log }),
     clock,
     entropy,
     log,

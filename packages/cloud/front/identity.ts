@@ -7,7 +7,7 @@ import {
   type PolicyThing,
   parsePolicyDocument,
 } from '@birthmark/cloud/policy'
-import type { ScopedRegistry } from '@birthmark/cloud/registry'
+import type { ScopedRegistry, ThingPrincipal } from '@birthmark/cloud/registry'
 import { BoundedMap } from './bounded-map.ts'
 import type { ClientCertificate } from './client-certificate.ts'
 import { policyContext } from './policy-context.ts'
@@ -24,6 +24,8 @@ export interface BoundIdentity {
   readonly policies: BoundPolicies
   readonly policyNames: readonly string[]
   readonly thingName: string | undefined
+  /** The thing that the certificate belongs to exclusively. */
+  readonly exclusiveThingName: string | undefined
 }
 
 /** Loads the policies and the thing of a connection from the registry and binds them; asked again when they change. */
@@ -37,7 +39,8 @@ export class Identities {
 
   /** Binds what is attached now. @throws `POLICY_MALFORMED`, faults of the store */
   async bind(identity: Identity): Promise<BoundIdentity> {
-    const thing = await this.#thing(identity)
+    const attachments = await this.#registry.thingsOfPrincipal(identity.certificate.id)
+    const thing = await this.#thing(attachments, identity.accepted.clientId)
     const policies = (await this.#registry.attachedPolicies(identity.certificate.id)).map(
       ({ name, document }): NamedPolicy => {
         return { name, document: this.#documents.take(document, () => parsePolicyDocument(document)) }
@@ -48,15 +51,14 @@ export class Identities {
       policies: bindPolicies(policies, context),
       policyNames: policies.map(({ name }) => name),
       thingName: thing?.name,
+      exclusiveThingName: attachments.find(({ exclusive }) => exclusive)?.thingName,
     }
   }
 
   /** The thing named like the client, if attached; else the one that the certificate is attached to exclusively. */
-  async #thing({ certificate, accepted }: Identity): Promise<PolicyThing | undefined> {
-    const attachments = await this.#registry.thingsOfPrincipal(certificate.id)
+  async #thing(attachments: readonly ThingPrincipal[], clientId: string): Promise<PolicyThing | undefined> {
     const attachment =
-      attachments.find(({ thingName }) => thingName === accepted.clientId) ??
-      attachments.find(({ exclusive }) => exclusive)
+      attachments.find(({ thingName }) => thingName === clientId) ?? attachments.find(({ exclusive }) => exclusive)
     return attachment === undefined ? undefined : this.#registry.thing(attachment.thingName)
   }
 }

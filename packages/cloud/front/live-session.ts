@@ -1,4 +1,5 @@
 import type { Receiver } from '@birthmark/cloud/bus'
+import type { DisconnectReason, PresenceFacts } from '@birthmark/cloud/events'
 import {
   type AcceptedConnect,
   type CloseOrder,
@@ -27,6 +28,7 @@ import type { ConnectionPorts } from './connection-ports.ts'
 import type { BoundIdentity } from './identity.ts'
 import { type LiveConnection, type Revocation, revocationCause } from './live-connections.ts'
 import { causeOfEnd, causeOfError, causeOfRefusal } from './mqtt-causes.ts'
+import { disconnectReasonOf, SessionPresence } from './presence.ts'
 import { ALLOW_EVERYTHING, IdentityPolicy } from './session-policy.ts'
 import type { ServiceRequest, TopicService } from './topic-service.ts'
 import type { Wire } from './wire.ts'
@@ -57,6 +59,8 @@ export class LiveSession implements LiveConnection, Receiver {
   #lost = ''
   #hasEnded = false
   #dropped = 0
+  /** Absent on the listener without TLS, of which nobody is told. */
+  #presence: SessionPresence | undefined
 
   constructor(origin: SessionOrigin, ports: ConnectionPorts) {
     const { attempt, principal, accepted } = origin
@@ -95,11 +99,19 @@ export class LiveSession implements LiveConnection, Receiver {
     return this.#identity?.policyNames ?? []
   }
 
+  /** Tells the world that the client is connected; its CONNACK is on its way. */
+  announce(): void {
+    const { principal } = this.#origin
+    if (principal === 'anybody') return
+    this.#presence = new SessionPresence(this.#ports.presence, () => this.#presenceFacts(principal.id))
+  }
+
   /** Gives the session what happened; ignored once it has ended. */
   receive(input: SessionInput): void {
     if (this.#hasEnded) return
     try {
       this.#driven.receive(input)
+      if (input.on === 'packet') this.#presence?.settle(input.packet.type)
     } catch (error) {
       this.#fail(error)
     }
@@ -188,9 +200,11 @@ export class LiveSession implements LiveConnection, Receiver {
       case 'publish':
         return this.#publish(effect.message, effect.packetId)
       case 'subscribe':
+        this.#presence?.changed(effect.filter)
         if (effect.filter.startsWith('$')) (this.#answerFilters ??= new Map()).set(effect.filter, effect.qos)
         return this.#ports.bus.subscribe(effect.filter, this, { qos: effect.qos, noLocal: effect.noLocal })
       case 'unsubscribe':
+        this.#presence?.changed(effect.filter)
         this.#answerFilters?.delete(effect.filter)
         this.#ports.bus.unsubscribe(effect.filter, this)
         return
@@ -276,18 +290,19 @@ export class LiveSession implements LiveConnection, Receiver {
     if (end.because === 'fault' || end.because === 'denied') this.#note(end)
     const cause = causeOfEnd(end, this.#ports.registry.scope, this.#lost)
     if (cause !== undefined) this.#origin.attempt.blame(cause)
-    this.#finish(describeEnd(end))
+    this.#finish(describeEnd(end), disconnectReasonOf(end))
   }
 
   #fail(error: unknown): void {
     this.#ports.log.write('error', 'front.session-failed', { attempt: this.connectionId, why: messageOf(error) })
     this.#origin.attempt.blame(causeOfError(error))
-    this.#finish('the server failed')
+    this.#finish('the server failed', 'SERVER_ERROR')
   }
 
-  #finish(how: string): void {
+  #finish(how: string, reason: DisconnectReason): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
+    this.#presence?.ended(reason)
     const { attempt, wire } = this.#origin
     this.#driven.stop()
     this.#ports.bus.leave(this)
@@ -295,6 +310,17 @@ export class LiveSession implements LiveConnection, Receiver {
     wire.end()
     const dropped = this.#dropped === 0 ? '' : `; ${this.#dropped} messages did not reach the client`
     attempt.end('ended', how + dropped, wire.counts)
+  }
+
+  #presenceFacts(principalIdentifier: string): PresenceFacts {
+    return {
+      clientId: this.clientId,
+      at: this.#ports.clock.now(),
+      sessionIdentifier: this.connectionId,
+      principalIdentifier,
+      ipAddress: this.#origin.remoteAddress,
+      thingName: this.#identity?.exclusiveThingName,
+    }
   }
 }
 

@@ -110,6 +110,7 @@ export class MqttConnection implements WireListener {
     attempt.step('session', `let in, keep-alive ${accepted.keepAlive} s`)
     this.#wire.allowPackets(profile.packetBytesMax)
     this.#wire.send(encodePacket(accepted.connack, accepted.version))
+    session.announce()
     if (hasChanged) live.refresh(session)
     else this.#wire.resume()
   }

@@ -1,8 +1,6 @@
-import { AWS_PROFILE, NO_PROPERTIES, parseTopicName } from '@birthmark/cloud/mqtt'
+import { registeredEvent } from '@birthmark/cloud/events'
 import { type FirstConnection, provisionFirstConnection, registerPending } from '@birthmark/cloud/provisioning'
 import { sha256 } from '@birthmark/cloud/provisioning/adapters'
-import type { CertificateRecord } from '@birthmark/cloud/registry'
-import { encodeUtf8, type Instant, messageOf } from '@birthmark/foundation/kernel'
 import { type Admission, type AdmissionPorts, found, type Refusal, refuse } from './admission-step.ts'
 
 /**
@@ -42,35 +40,15 @@ async function register(admission: Admission, connection: FirstConnection, ports
   const caId = connection.ca.id
   const record = await registerPending(ports.registry, connection)
   admission.attempt.step('provisioning', `registered as ${record.status}; CA ${caId} has no template`)
-  await announce(record, caId, connection.now, ports)
+  ports.presence.publish(
+    registeredEvent({
+      certificateId,
+      caCertificateId: caId,
+      certificateStatus: record.status,
+      account: ports.registry.scope.account,
+      at: connection.now,
+      registeredAt: record.createdAt,
+    }),
+  )
   return refuse('REGISTERED_PENDING_ACTIVATION', { certificateId, caId })
-}
-
-/**
- * Publishes the event of just-in-time registration, at each connection while the certificate waits (AWS IoT Core
- * developer guide, Just-in-time registration). That nobody could be told does not undo the registration.
- */
-async function announce(record: CertificateRecord, caId: string, now: Instant, ports: AdmissionPorts): Promise<void> {
-  const event = {
-    certificateId: record.id,
-    caCertificateId: caId,
-    timestamp: now,
-    certificateStatus: record.status,
-    awsAccountId: ports.registry.scope.account,
-    certificateRegistrationTimestamp: String(record.createdAt),
-  }
-  const topic = parseTopicName(`$aws/events/certificates/registered/${caId}`, AWS_PROFILE)
-  const payload = encodeUtf8(JSON.stringify(event))
-  try {
-    await ports.bus.publish({
-      topic,
-      payload,
-      qos: 1,
-      properties: NO_PROPERTIES,
-      publisher: undefined,
-      receivedAt: now,
-    })
-  } catch (error) {
-    ports.log.write('error', 'front.publish-failed', { topic, why: messageOf(error) })
-  }
 }

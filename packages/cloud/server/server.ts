@@ -142,6 +142,7 @@ async function openFront(
     },
     endpoint: { key: endpoint.keyPem, certificate: endpoint.chainPem },
     onHttps: createDataPlane(options.timers),
+    services: [{ name: 'events' }],
     clock: options.clock,
     timers: options.timers,
     entropy: options.entropy,

@@ -1,0 +1,5 @@
+/** One event, ready to be published: as JSON, UTF-8, QoS 1. */
+export interface AwsEvent {
+  readonly topic: string
+  readonly payload: Readonly<Record<string, unknown>>
+}
