@@ -2,8 +2,8 @@ import { type Instant, type Millis, seconds } from '@birthmark/foundation/kernel
 
 /**
  * Numbers the connections of each client id, so that receivers can put events in order: 0 for the first, one more for
- * each that follows, from 0 again once the client was away for {@link PRESENCE_FORGOTTEN} (AWS IoT Core developer guide,
- * Lifecycle events, versionNumber).
+ * each that follows, from 0 again once the client was away for {@link PRESENCE_FORGOTTEN} (AWS IoT Core developer
+ * guide, Lifecycle events, versionNumber).
  */
 export class PresenceVersions {
   readonly #clientsMax: number

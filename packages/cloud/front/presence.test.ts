@@ -59,7 +59,7 @@ test('a connection, its subscriptions and its end are told', async (context) => 
   assert.equal(new Set(events.map((event) => event.payload['sessionIdentifier'])).size, 1)
 })
 
-test('a client that is replaced, and one whose certificate is revoked, are told of with the reason', async (context) => {
+test('a client that is replaced, and one that is revoked, are told of with the reason', async (context) => {
   const cloud = await openTestCloud(context)
   const { events, until } = listen(cloud)
   const device = await cloud.registeredDevice('press-1')
