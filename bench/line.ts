@@ -10,6 +10,7 @@ import { runLine } from '@birthmark/factory/line'
 import type { WorkOrder } from '@birthmark/factory/order'
 import { silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
+import { SoftwareSigner } from '@birthmark/foundation/x509'
 
 /*
  * How much of what OpenSSL's arithmetic allows is left when a device is born: every step of the line, the chip's
@@ -58,7 +59,13 @@ async function personaliseAll(
   const authority = await openedAuthority(join(parent, 'authority'))
   const order: WorkOrder = { ...ORDER, count, trustAnchor: authority.root.der }
   await authority.admit(order)
-  const ledger = await Ledger.open({ path: join(parent, 'ledger.jsonl'), clock: systemClock, log: silentLog })
+  const ledger = await Ledger.open({
+    path: join(parent, 'ledger.jsonl'),
+    writer: { name: 'bench', signer: await SoftwareSigner.generate('ecdsa-p256-sha256') },
+    clock: systemClock,
+    entropy: systemEntropy,
+    log: silentLog,
+  })
   const chips: VirtualChip[] = []
   for (let n = 0; n < count; n += 1) chips.push(await openVirtualChip())
   const start = process.hrtime.bigint()

@@ -2,47 +2,69 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { openVirtualChip, TrustX } from '@birthmark/chip/trust-x/adapters'
 
 /*
- * How much of what OpenSSL does on this machine is left behind a virtual Trust X: P-256 signatures through driver,
- * I2C protocol and chip, all in this process, against bare node:crypto in the same run.
+ * How much of what OpenSSL does on this machine is left behind a virtual Trust X: P-256 signatures and key pairs
+ * through driver, I2C protocol and chip, all in this process, against bare node:crypto in the same run.
  *
  *     node bench/virtual-chip.ts
  */
 
 /** How much is measured. */
 export interface ChipBenchSize {
-  readonly signatures: number
+  /** Signatures, and key pairs, in a round. */
+  readonly count: number
   /** Rounds, chip and bare in turn; the median counts. */
   readonly rounds: number
 }
 
-/** Signatures a second through the chip and bare. */
+/** So many a second. */
 export interface ChipBenchResult {
   readonly chip: number
   readonly bare: number
 }
 
-/** Measures both sides in turn. */
-export async function measureVirtualChip({ signatures, rounds }: ChipBenchSize): Promise<ChipBenchResult> {
+/** Measures each kind of work on both sides in turn. */
+export async function measureVirtualChip(
+  size: ChipBenchSize,
+): Promise<{ readonly signatures: ChipBenchResult; readonly keyPairs: ChipBenchResult }> {
   const element = await TrustX.open(await openVirtualChip())
-  await element.generateKey(element.defaultSlots.key)
+  const { key } = element.defaultSlots
+  await element.generateKey(key)
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const message = Buffer.from('a message')
   const digest = createHash('sha256').update(message).digest()
+  const signatures = await inTurn(
+    size,
+    () => element.signDigest(key, digest),
+    () => sign('sha256', message, privateKey),
+  )
+  const keyPairs = await inTurn(
+    size,
+    () => element.generateKey(key),
+    () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  )
+  await element.close()
+  return { signatures, keyPairs }
+}
+
+async function inTurn(
+  { count, rounds }: ChipBenchSize,
+  onChip: () => Promise<unknown>,
+  bareWork: () => unknown,
+): Promise<ChipBenchResult> {
   const chip: number[] = []
   const bare: number[] = []
   for (let round = 0; round < rounds; round++) {
     chip.push(
-      await perSecond(signatures, async () => {
-        for (let count = 0; count < signatures; count++) await element.signDigest(element.defaultSlots.key, digest)
+      await perSecond(count, async () => {
+        for (let done = 0; done < count; done++) await onChip()
       }),
     )
     bare.push(
-      await perSecond(signatures, async () => {
-        for (let count = 0; count < signatures; count++) sign('sha256', message, privateKey)
+      await perSecond(count, async () => {
+        for (let done = 0; done < count; done++) bareWork()
       }),
     )
   }
-  await element.close()
   return { chip: median(chip), bare: median(bare) }
 }
 
@@ -57,8 +79,9 @@ function median(values: readonly number[]): number {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { chip, bare } = await measureVirtualChip({ signatures: 500, rounds: 41 })
-  console.log(
-    `P-256 signatures/s: chip ${Math.round(chip)}, bare ${Math.round(bare)}, ${((100 * chip) / bare).toFixed(0)} %`,
-  )
+  const { signatures, keyPairs } = await measureVirtualChip({ count: 500, rounds: 41 })
+  for (const [what, { chip, bare }] of Object.entries({ signatures, 'key pairs': keyPairs })) {
+    const share = ((100 * chip) / bare).toFixed(0)
+    console.log(`P-256 ${what}/s: chip ${Math.round(chip)}, bare ${Math.round(bare)}, ${share} %`)
+  }
 }

@@ -1,5 +1,6 @@
 import type { Bus } from '@birthmark/cloud/bus'
 import type { AcceptedConnect, BrokerProfile, Connect } from '@birthmark/cloud/mqtt'
+import type { TemplateCache } from '@birthmark/cloud/provisioning'
 import type { CaCertificateRecord, CertificateRecord, ScopedRegistry } from '@birthmark/cloud/registry'
 import type { Clock, Entropy, Log } from '@birthmark/foundation/kernel'
 import type { AttemptCause, AttemptCauseCode } from './attempt.ts'
@@ -38,6 +39,7 @@ export interface AdmissionPorts {
   readonly deniedConnect: 'close' | 'connack'
   readonly bus: Bus
   readonly presence: Presence
+  readonly templates: TemplateCache
   readonly clock: Clock
   readonly entropy: Entropy
   readonly log: Log

@@ -1,6 +1,7 @@
 import { createServer as createPlainServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { AWS_PROFILE } from '@birthmark/cloud/mqtt'
+import { TemplateCache } from '@birthmark/cloud/provisioning'
 import type { Scope } from '@birthmark/cloud/registry'
 import { messageOf } from '@birthmark/foundation/kernel'
 import { Arrivals } from './arrivals.ts'
@@ -194,6 +195,7 @@ function connectionPorts(
     registry,
     identities: new Identities(registry),
     authorities: new Authorities(registry),
+    templates: new TemplateCache(),
     names,
     elsewhere: new Elsewhere(options.registry, scope),
     profile,

@@ -15,8 +15,8 @@ export async function registerFirstConnection(
   const ca = admission.issuer
   if (ca === undefined) return undefined
   const certificate = found(admission, 'certificate').content
-  const { clock, entropy } = ports
-  const connection: FirstConnection = { ca, certificate, now: clock.now(), entropy, sha256 }
+  const { clock, entropy, templates } = ports
+  const connection: FirstConnection = { ca, certificate, now: clock.now(), entropy, templates, sha256 }
   return ca.registrationConfig === undefined
     ? register(admission, connection, ports)
     : provision(admission, connection, ports)

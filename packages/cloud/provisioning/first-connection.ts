@@ -9,11 +9,11 @@ import { certificateId } from '@birthmark/cloud/registry'
 import type { Entropy, Instant } from '@birthmark/foundation/kernel'
 import { readExistingResources } from './existing-resources.ts'
 import { isProvisioningFault, provisioningFault } from './faults.ts'
-import { parseTemplate } from './parse-template.ts'
 import { planProvisioning } from './plan.ts'
 import type { ExistingResources, PlannedChange, ProvisioningInputs, ProvisioningPlan } from './plan-model.ts'
 import type { SubjectAttribute } from './subject-parameters.ts'
 import type { ProvisioningTemplate } from './template.ts'
+import type { TemplateCache } from './template-cache.ts'
 import { uuidOf } from './uuid.ts'
 
 /** What is read of a device's certificate; the class `Certificate` of the x509 room has it. */
@@ -33,6 +33,8 @@ export interface FirstConnection {
   readonly certificate: PresentedCertificate
   readonly now: Instant
   readonly entropy: Entropy
+  /** Where parsed templates are kept; shared by the connections of an endpoint. */
+  readonly templates: TemplateCache
   /** Gives the SHA-256 of its argument. */
   readonly sha256: (content: Uint8Array) => Uint8Array
 }
@@ -101,7 +103,7 @@ export async function planFirstConnection(
   registry: ScopedRegistry,
   connection: FirstConnection,
 ): Promise<{ readonly plan: ProvisioningPlan; readonly existing: ExistingResources }> {
-  const template = await templateOf(registry, connection.ca)
+  const template = await templateOf(registry, connection)
   const inputs: ProvisioningInputs = {
     parameters: new Map(),
     certificate: pendingCertificate(connection),
@@ -150,16 +152,16 @@ async function provisionedBefore(
   return { outcome: 'provisioned', thingName: attachment?.thingName, status, changes: [], explanation }
 }
 
-async function templateOf(registry: ScopedRegistry, ca: CaCertificateRecord): Promise<ProvisioningTemplate> {
+async function templateOf(registry: ScopedRegistry, { ca, templates }: FirstConnection): Promise<ProvisioningTemplate> {
   const config = ca.registrationConfig
-  if (config?.templateBody !== undefined) return parseTemplate(config.templateBody, 'JITP')
+  if (config?.templateBody !== undefined) return templates.parsed(config.templateBody, 'JITP')
   if (config?.templateName === undefined) throw provisioningFault('PROVISIONING_NOT_CONFIGURED', { ca: ca.id })
   const template = await registry.template(config.templateName)
   if (template === undefined || template.type !== 'JITP') {
     throw provisioningFault('PROVISIONING_TEMPLATE_ABSENT', { template: config.templateName, ca: ca.id })
   }
   if (!template.enabled) throw provisioningFault('PROVISIONING_TEMPLATE_DISABLED', { template: template.name })
-  return parseTemplate(template.body, 'JITP')
+  return templates.parsed(template.body, 'JITP')
 }
 
 function pendingCertificate(connection: FirstConnection): CertificateRecord {

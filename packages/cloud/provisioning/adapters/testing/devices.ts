@@ -13,6 +13,7 @@ import { openSqliteRegistry } from '@birthmark/cloud/registry/sqlite'
 import { type Entropy, encodeUtf8, type Instant, instant, silentLog, toHex } from '@birthmark/foundation/kernel'
 import type { FirstConnection, PresentedCertificate } from '../../first-connection.ts'
 import type { SubjectAttribute } from '../../subject-parameters.ts'
+import { TemplateCache } from '../../template-cache.ts'
 import { sha256 } from '../index.ts'
 
 /** Where the tests are. */
@@ -79,7 +80,14 @@ export function connectionOf(
   template: string,
   certificate: PresentedCertificate = deviceCertificate(name),
 ): FirstConnection {
-  return { ca: caWith(template), certificate, now: NOW, entropy: countingEntropy(), sha256 }
+  return {
+    ca: caWith(template),
+    certificate,
+    now: NOW,
+    entropy: countingEntropy(),
+    templates: new TemplateCache(),
+    sha256,
+  }
 }
 
 /** The policy that templates name. */

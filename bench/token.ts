@@ -1,0 +1,174 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as pauseMs } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { CKA, CKF, CKK, CKM, CKO, CURVES } from '@birthmark/chip/cryptoki'
+import { CryptokiConnection } from '@birthmark/chip/cryptoki/adapters'
+import { encodeUtf8, seconds } from '@birthmark/foundation/kernel'
+import { systemEntropy, systemTimers } from '@birthmark/foundation/system'
+
+/*
+ * How many P-256 signatures a second programs get out of our token server, with a virtual chip behind it, and out of
+ * `p11-kit server` over SoftHSM: the same clients, the same calls, in turn in the same run. Each connection makes one
+ * call after another, as programs do: C_SignInit, C_Sign.
+ *
+ *     node bench/token.ts
+ */
+
+/** How much is measured. */
+export interface TokenBenchSize {
+  /** Signatures of all connections together. */
+  readonly signatures: number
+  readonly connections: number
+  /** Rounds, ours and theirs in turn; the median counts. */
+  readonly rounds: number
+}
+
+/** Signatures a second from our server and from p11-kit's. */
+export interface TokenBenchResult {
+  readonly ours: number
+  readonly theirs: number
+}
+
+/** Measures both servers in turn. Needs the Debian packages p11-kit and softhsm2. */
+export async function measureToken(size: TokenBenchSize): Promise<TokenBenchResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'birthmark-bench-'))
+  const started: ChildProcess[] = []
+  try {
+    const servers = [await startOurs(folder, started), await startTheirs(folder, started)]
+    const [ours, theirs] = await Promise.all(servers.map((socket) => programsAt(socket, size.connections)))
+    const rates: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] }
+    for (let round = 0; round < size.rounds; round++) {
+      rates.ours.push(await signAll(ours ?? [], size.signatures))
+      rates.theirs.push(await signAll(theirs ?? [], size.signatures))
+    }
+    for (const { connection } of [...(ours ?? []), ...(theirs ?? [])]) connection.close()
+    return { ours: median(rates.ours), theirs: median(rates.theirs) }
+  } finally {
+    for (const child of started) {
+      const ended = once(child, 'exit')
+      child.kill('SIGTERM')
+      await ended
+    }
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** One connection with a session and a key. */
+interface Program {
+  readonly connection: CryptokiConnection
+  readonly session: bigint
+  readonly key: bigint
+}
+
+async function startOurs(folder: string, started: ChildProcess[]): Promise<string> {
+  const socket = join(folder, 'ours.sock')
+  const words = ['token', 'serve', '--chip', join(folder, 'bench.chip'), '--socket', socket, '--json']
+  const child = spawn(process.execPath, [BIRTHMARK, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
+  started.push(child)
+  await once(createInterface(child.stdout), 'line')
+  return socket
+}
+
+async function startTheirs(folder: string, started: ChildProcess[]): Promise<string> {
+  mkdirSync(join(folder, 'tokens'))
+  const configuration = join(folder, 'softhsm2.conf')
+  writeFileSync(configuration, `directories.tokendir = ${join(folder, 'tokens')}\nlog.level = ERROR\n`)
+  const env = { ...process.env, SOFTHSM2_CONF: configuration }
+  const words = ['--init-token', '--free', '--label', 'bench', '--pin', PIN, '--so-pin', '12345678']
+  execFileSync('softhsm2-util', words, { stdio: 'pipe', env })
+  const socket = join(folder, 'theirs.sock')
+  const serve = ['server', '-f', '-n', socket, '--provider', SOFTHSM, 'pkcs11:token=bench']
+  started.push(spawn('p11-kit', serve, { env, stdio: ['ignore', 'ignore', 'inherit'] }))
+  while (!existsSync(socket)) await pauseMs(20)
+  return socket
+}
+
+async function programsAt(socket: string, count: number): Promise<Program[]> {
+  const programs: Program[] = []
+  for (let n = 0; n < count; n++) programs.push(await program(socket, programs.length === 0))
+  return programs
+}
+
+async function program(socket: string, makesKey: boolean): Promise<Program> {
+  const stream = connect(socket)
+  await once(stream, 'connect')
+  const end = (): void => void stream.destroy()
+  const connection = new CryptokiConnection({
+    input: stream,
+    output: stream,
+    timers: systemTimers,
+    patience: seconds(20),
+    end,
+  })
+  await connection.call('Initialize', [HANDSHAKE, 0, Uint8Array.of(0)])
+  const [slots] = await connection.call('GetSlotList', [1, 16])
+  if ('size' in slots || slots[0] === undefined) throw new Error('the server shows no slot')
+  const [session] = await connection.call('OpenSession', [slots[0], CKF.SERIAL_SESSION | CKF.RW_SESSION])
+  await connection.call('Login', [session, 1n, encodeUtf8(PIN)])
+  if (makesKey) await makeKey(connection, session)
+  await connection.call('FindObjectsInit', [session, [{ type: CKA.CLASS, value: CKO.PRIVATE_KEY }]])
+  const [found] = await connection.call('FindObjects', [session, 16])
+  await connection.call('FindObjectsFinal', [session])
+  const key = 'size' in found ? undefined : found.at(-1)
+  if (key === undefined) throw new Error('the server shows no key')
+  return { connection, session, key }
+}
+
+async function makeKey(connection: CryptokiConnection, session: bigint): Promise<void> {
+  const id = { type: CKA.ID, value: Uint8Array.of(1) }
+  const parameters = { type: CKA.EC_PARAMS, value: CURVES.p256.parameters }
+  await connection.call('GenerateKeyPair', [
+    session,
+    { type: CKM.EC_KEY_PAIR_GEN },
+    [parameters, { type: CKA.TOKEN, value: 1 }, { type: CKA.VERIFY, value: 1 }, id],
+    [
+      { type: CKA.KEY_TYPE, value: CKK.EC },
+      { type: CKA.TOKEN, value: 1 },
+      { type: CKA.PRIVATE, value: 1 },
+      { type: CKA.SIGN, value: 1 },
+      id,
+    ],
+  ])
+}
+
+async function signAll(programs: readonly Program[], signatures: number): Promise<number> {
+  const digest = systemEntropy.bytes(32)
+  let left = signatures
+  const start = process.hrtime.bigint()
+  const work = async ({ connection, session, key }: Program): Promise<void> => {
+    while (left > 0) {
+      left -= 1
+      await connection.call('SignInit', [session, { type: CKM.ECDSA }, key])
+      await connection.call('Sign', [session, digest, 512])
+    }
+  }
+  await Promise.all(programs.map(work))
+  return (signatures * 1e9) / Number(process.hrtime.bigint() - start)
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((left, right) => left - right)[values.length >> 1] ?? 0
+}
+
+const BIRTHMARK = fileURLToPath(new URL('../packages/cli/bin/birthmark.js', import.meta.url))
+const SOFTHSM = '/usr/lib/softhsm/libsofthsm2.so'
+const PIN = '4711'
+
+/** What p11-kit's C_Initialize expects first (p11-kit, rpc-message.h). */
+const HANDSHAKE = encodeUtf8('PRIVATE-GNOME-KEYRING-PKCS11-PROTOCOL-V-1')
+
+if (import.meta.main) {
+  for (const connections of [1, 4, 16]) {
+    const { ours, theirs } = await measureToken({ signatures: 4_000, connections, rounds: 5 })
+    console.log(
+      `signatures/s, ${connections} connections: ours ${Math.round(ours)}, p11-kit server over SoftHSM ` +
+        `${Math.round(theirs)}, ratio ${(ours / theirs).toFixed(2)}`,
+    )
+  }
+}
