@@ -86,7 +86,7 @@ function readBlob(value: unknown, at: string): Uint8Array {
 
 /** In bodies a timestamp is a number (Smithy 2.0, aws.protocols#restJson1). */
 function readEpochSeconds(value: unknown, at: string): Date {
-  const moment = new Date(typeof value === 'number' ? value * 1000 : Number.NaN)
+  const moment = new Date(typeof value === 'number' ? Math.round(value * 1000) : Number.NaN)
   if (Number.isNaN(moment.getTime())) throw unexpected(kindOf(value), 'Timestamp', at)
   return moment
 }
