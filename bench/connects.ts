@@ -10,8 +10,8 @@ import { type Fleet, fillRegistry, makeFleet } from './connects-fleet.ts'
 
 /*
  * Full mutual-TLS connects, each with a whole MQTT CONNECT, per CPU-second of the server: devices that are known, and
- * first connections that are provisioned durably (just-in-time provisioning), against a bare Node TLS server of the same
- * settings that answers the first bytes and counts. Both sides in turn, in processes of their own, in one run.
+ * first connections that are provisioned durably (just-in-time provisioning), against a bare Node TLS server of the
+ * same settings that answers the first bytes and counts. Both sides in turn, in processes of their own, in one run.
  *
  *     node bench/connects.ts
  */
@@ -132,7 +132,7 @@ async function connectAll(
   return devices.length / (((await server.cpuMs()) - before) / 1000)
 }
 
-/** Connects, sends a CONNECT, and resolves when the connection has ended: the client ends it when it has its CONNACK. */
+/** Connects, sends a CONNECT, and resolves when the connection has ended, which the client does on the CONNACK. */
 function connectOnce(port: number, clientId: string, secureContext: SecureContext): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connectTls({ host: '127.0.0.1', port, servername: 'localhost', secureContext })
