@@ -17,6 +17,12 @@ export interface ElementIdentity {
 }
 
 /**
+ * How a lock holds. `enforced`: the element itself refuses every change. `recorded`: the element has no such means; a
+ * record in it says what is locked, and only this software honours that.
+ */
+export type LockStrength = 'enforced' | 'recorded'
+
+/**
  * A place that makes and holds private keys: a chip on a bus, a PKCS#11 token. The line, the agent and the token
  * server work on this port and never learn which it is. Certificates are single DER certificates; how the element
  * wraps them is its own matter.
@@ -27,6 +33,8 @@ export interface ElementIdentity {
 export interface SecureElement {
   /** What a fresh element of this kind uses for a device's identity. */
   readonly defaultSlots: IdentitySlots
+  /** Where the vendor's own key and certificate are, in an element that has them from its vendor. */
+  readonly vendorSlots?: { readonly key: string; readonly certificate: string }
   identify(): Promise<ElementIdentity>
   /** Makes a P-256 key pair inside, for signatures, and gives its public half as a DER SubjectPublicKeyInfo. */
   generateKey(slot: string): Promise<Uint8Array>
@@ -40,6 +48,8 @@ export interface SecureElement {
   /** Makes a slot's content and access conditions unchangeable for good. */
   lock(slot: string): Promise<void>
   isLocked(slot: string): Promise<boolean>
+  /** Tells how a slot is locked; `undefined` when it is not. An element without this method enforces its locks. */
+  lockStrength?(slot: string): Promise<LockStrength | undefined>
   /** Lets go of the element; its memory stays. */
   close(): Promise<void>
 }

@@ -41,7 +41,7 @@ export function shapeOf(type: number): AttributeShape {
 export function readAttributes(reader: WireReader, depth = 0): Attribute[] {
   if (depth > TEMPLATE_DEPTH_MAX) throw invalid('templates are nested too deep')
   const attributes: Attribute[] = []
-  for (let left = reader.count(ATTRIBUTE_BYTES_MIN); left > 0; left--) attributes.push(readAttribute(reader, depth))
+  for (let left = countOf(reader, ATTRIBUTE_BYTES_MIN); left > 0; left--) attributes.push(readAttribute(reader, depth))
   return attributes
 }
 
@@ -55,7 +55,7 @@ export function writeAttributes(writer: WireWriter, attributes: readonly Attribu
 export function readRooms(reader: WireReader, dialect: number, depth = 0): AttributeRoom[] {
   if (depth > TEMPLATE_DEPTH_MAX) throw invalid('templates are nested too deep')
   const rooms: AttributeRoom[] = []
-  for (let left = reader.count(ROOM_BYTES); left > 0; left--) {
+  for (let left = countOf(reader, ROOM_BYTES); left > 0; left--) {
     const type = reader.uint32()
     const room = reader.uint32()
     const isTemplate = dialect > 0 && shapeOf(type) === 'template' && room > 0 && room !== NULL
@@ -81,6 +81,12 @@ export function valueSize(value: AttributeValue): number {
   if (value instanceof Uint8Array) return value.length
   if ('size' in value) return value.size
   return value.length * (typeof value[0] === 'object' ? ATTRIBUTE_STRUCT_BYTES : 8)
+}
+
+function countOf(reader: WireReader, bytesEach: number): number {
+  const count = reader.count(bytesEach)
+  if (count > ATTRIBUTES_COUNT_MAX) throw invalid('it holds more attributes than a template has')
+  return count
 }
 
 function readAttribute(reader: WireReader, depth: number): Attribute {
@@ -152,6 +158,12 @@ function wrongShape(type: number): Error {
 
 /** How deep templates stand inside templates at most: p11-kit's own limit since 0.25.4. */
 const TEMPLATE_DEPTH_MAX = 8
+
+/**
+ * Attributes of one template at most: programs send up to 40. Each takes some hundred bytes here and five on the wire,
+ * so that a message without this limit could take 50 times its size.
+ */
+const ATTRIBUTES_COUNT_MAX = 1024
 
 /** Type and validity. */
 const ATTRIBUTE_BYTES_MIN = 5

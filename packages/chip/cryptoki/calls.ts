@@ -1,3 +1,4 @@
+import { encodeUtf8 } from '@birthmark/foundation/kernel'
 import type { Attribute, AttributeRoom, SizeOnly } from './attribute.ts'
 import type { Mechanism } from './mechanism.ts'
 
@@ -30,10 +31,16 @@ export interface ArgumentTypes {
 
 type Letter = keyof ArgumentTypes
 
+/** The arguments of one message: their letters, and the same as the signature that it carries. */
+export interface Signature {
+  readonly letters: readonly Letter[]
+  readonly bytes: Uint8Array
+}
+
 interface Call {
   readonly id: number
-  readonly request: readonly Letter[]
-  readonly response: readonly Letter[]
+  readonly request: Signature
+  readonly response: Signature
 }
 
 /**
@@ -146,8 +153,12 @@ export type ResponseArguments<Name extends CallName> = Values<(typeof TABLE)[Nam
 
 /** Gives the row of a call. */
 export function callOf(name: CallName): Call {
-  const [id, request, response] = TABLE[name]
-  return { id, request, response }
+  return CALLS[name]
+}
+
+/** Gives the signature of these arguments. */
+export function signatureOf(letters: readonly Letter[]): Signature {
+  return { letters, bytes: encodeUtf8(letters.join('')) }
 }
 
 /** Finds a call by its number. */
@@ -157,5 +168,12 @@ export function callNameOf(id: number): CallName | undefined {
 
 /** Every call's name, in the order of the numbers. */
 export const CALL_NAMES: readonly CallName[] = Object.keys(TABLE) as CallName[]
+
+const CALLS = Object.fromEntries(
+  CALL_NAMES.map((name) => {
+    const [id, request, response] = TABLE[name]
+    return [name, { id, request: signatureOf(request), response: signatureOf(response) }]
+  }),
+) as Record<CallName, Call>
 
 const NAMES: ReadonlyMap<number, CallName> = new Map(CALL_NAMES.map((name) => [TABLE[name][0], name]))

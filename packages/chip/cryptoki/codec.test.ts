@@ -158,6 +158,7 @@ const INVALID: readonly (readonly [hex: string, why: string])[] = [
   [`00000012 00000004 ${ascii('uuay')} ${SESSION} ${SESSION} 02 00000000`, 'an array neither there nor absent'],
   [`0000001a 00000003 ${ascii('uaA')} ${SESSION} ffffffff`, 'four billion attributes'],
   [`0000001a 00000003 ${ascii('uaA')} ${SESSION} 00000001 00000102 01 00000002 00000001 01`, 'two lengths'],
+  [`0000001a 00000003 ${ascii('uaA')} ${SESSION} 00000401 ${'00000102 00'.repeat(1025)}`, '1025 attributes'],
   [`0000001a 00000003 ${ascii('uaA')} ${SESSION} ${'00000001 40000211 01 00000018 '.repeat(12)} 00000000`, 'too deep'],
 ]
 
@@ -284,7 +285,6 @@ function encodeAny(request: Request, dialect: Dialect): Uint8Array {
 /** The start of a body that carries the right number and signature, so that arbitrary arguments are looked at. */
 function signedHead(name: CallName): Uint8Array {
   const { id, request } = callOf(name)
-  const signature = request.join('')
-  const [number, length] = [id, signature.length].map((value) => value.toString(16).padStart(8, '0'))
-  return fromHex(`${number} ${length} ${ascii(signature)}`)
+  const [number, length] = [id, request.bytes.length].map((value) => value.toString(16).padStart(8, '0'))
+  return fromHex(`${number} ${length} ${toHex(request.bytes)}`)
 }

@@ -1,4 +1,4 @@
-import { concat, equalBytes, fromHex } from '@birthmark/foundation/kernel'
+import { concat, fromHex } from '@birthmark/foundation/kernel'
 
 /** One DER value: its identifier octet, its content, and both with the length. */
 interface Element {
@@ -29,12 +29,16 @@ export function readCertificateFields(der: Uint8Array): CertificateFields | unde
   return { serialNumber: serial.raw, issuer: issuer.raw, subject: subject.raw, publicKeyInfo: key.raw }
 }
 
-/** Turns a DER `ECDSA-Sig-Value` (RFC 3279 §2.2.3) into r and s of 32 bytes each; `undefined` when it is none. */
-export function signatureHalves(der: Uint8Array): Uint8Array | undefined {
+/**
+ * Turns a DER `ECDSA-Sig-Value` (RFC 3279 §2.2.3) into r and s; `undefined` when it is none.
+ *
+ * @param bytes Length of each of them: that of the curve, 32 for P-256.
+ */
+export function signatureHalves(der: Uint8Array, bytes: number = HALF_BYTES): Uint8Array | undefined {
   const whole = element(der, 0)
   if (whole?.tag !== SEQUENCE || whole.next !== der.length) return undefined
   const [r, s, ...others] = elements(whole.content)
-  const halves = [half(r), half(s)]
+  const halves = [half(r, bytes), half(s, bytes)]
   if (others.length > 0 || halves[0] === undefined || halves[1] === undefined) return undefined
   return concat(halves[0], halves[1])
 }
@@ -56,12 +60,6 @@ export function spkiOfEcPoint(point: Uint8Array): Uint8Array | undefined {
   const wrapped = element(point, 0)
   const bare = wrapped?.tag === OCTET_STRING && wrapped.next === point.length ? wrapped.content : point
   return bare.length === POINT_BYTES && bare[0] === 0x04 ? concat(P256_PREFIX, bare) : undefined
-}
-
-/** Tells whether this is the SubjectPublicKeyInfo of a P-256 key with an uncompressed point (RFC 5480 §2). */
-export function isP256(spki: Uint8Array): boolean {
-  const isLong = spki.length === P256_PREFIX.length + POINT_BYTES
-  return isLong && equalBytes(spki.subarray(0, P256_PREFIX.length), P256_PREFIX)
 }
 
 /** CKA_EC_PARAMS of P-256: its named curve in DER (RFC 5480 §2.1.1.1). */
@@ -89,12 +87,12 @@ function elements(content: Uint8Array): Element[] {
   return found
 }
 
-function half(number: Element | undefined): Uint8Array | undefined {
+function half(number: Element | undefined, bytes: number): Uint8Array | undefined {
   if (number?.tag !== INTEGER || number.content.length === 0) return undefined
   const digits = number.content[0] === 0 ? number.content.subarray(1) : number.content
-  if (digits.length > HALF_BYTES) return undefined
-  const padded = new Uint8Array(HALF_BYTES)
-  padded.set(digits, HALF_BYTES - digits.length)
+  if (digits.length > bytes) return undefined
+  const padded = new Uint8Array(bytes)
+  padded.set(digits, bytes - digits.length)
   return padded
 }
 

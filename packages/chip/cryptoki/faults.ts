@@ -35,18 +35,59 @@ export const CRYPTOKI_FAULTS = {
   },
   CRYPTOKI_TOKEN_MISSING: {
     blame: 'operator',
-    message: 'the module has no token of this label',
-    remedy: 'Check the label with `pkcs11-tool --module MODULE -L`; it must be initialised.',
+    message: 'the module has no token like the one that was named',
+    remedy: 'Compare with `pkcs11-tool --module MODULE -L`; a token must be initialised.',
+  },
+  CRYPTOKI_TOKEN_AMBIGUOUS: {
+    blame: 'operator',
+    message: '{count} tokens of the module are like the one that was named',
+    remedy: 'Name one of them by its label or its serial number.',
   },
   CRYPTOKI_OBJECT_MISSING: {
     blame: 'caller',
-    message: 'the token has no {kind} of this label',
-    remedy: 'Make it first, or name another one.',
+    message: 'the token has no {kind} of this name',
+    remedy: 'Make it first, or name another one. A private key shows only after the login.',
+  },
+  CRYPTOKI_OBJECT_AMBIGUOUS: {
+    blame: 'caller',
+    message: 'the token has {count} different objects of the kind {kind} with this name',
+    remedy: 'Name one of them by its CKA_ID too, or give them different labels.',
+  },
+  CRYPTOKI_OBJECTS_TOO_MANY: {
+    blame: 'caller',
+    message: 'more than {countMax} objects of the token match',
+    remedy: 'Say more about the objects that are wanted: kind, label or CKA_ID.',
+  },
+  CRYPTOKI_PIN_STALE: {
+    blame: 'operator',
+    message: 'the token refused this PIN before; it is not presented again, since a few wrong ones lock the token',
+    remedy: 'Log in with the right PIN.',
+  },
+  CRYPTOKI_SLOT_LOCKED: {
+    blame: 'caller',
+    message: 'the object “{slot}” is locked',
+    remedy: 'What is locked stays; use another label, or another token.',
+  },
+  CRYPTOKI_LOCK_BROKEN: {
+    blame: 'operator',
+    message: 'the object “{slot}” was locked and is another one now, or gone',
+    remedy: 'Somebody with the PIN changed it past this software. Do not trust the device; take it out.',
+  },
+  CRYPTOKI_KEY_UNSUPPORTED: {
+    blame: 'caller',
+    message: 'the key is of a kind that is not used here: {why}',
+    remedy: 'Use an elliptic-curve key on P-256 or P-384, or an RSA key of 2048 to 4096 bits.',
+  },
+  CRYPTOKI_URI_INVALID: {
+    blame: 'caller',
+    message: 'the PKCS#11 URI cannot be used: {why}',
+    remedy: "Write it as 'pkcs11:token=LABEL;object=LABEL?module-path=/path/module.so&pin-source=/path/file'.",
+    spec: 'RFC 7512 §2.3 and §2.4',
   },
   CRYPTOKI_NOT_SUPPORTED: {
     blame: 'caller',
-    message: 'a PKCS#11 module cannot {what}',
-    remedy: 'Leave this step out for elements behind a PKCS#11 module.',
+    message: 'this PKCS#11 module cannot {what}',
+    remedy: 'Leave this step out, or use another module or a later p11-kit.',
   },
   CRYPTOKI_CALL_FAILED: {
     blame: 'bug',
@@ -57,6 +98,26 @@ export const CRYPTOKI_FAULTS = {
     blame: 'operator',
     message: 'no token can listen on this socket: {why}',
     remedy: 'Stop who listens there, or name another path, of up to 107 characters.',
+  },
+  CRYPTOKI_FOLDER_OPEN: {
+    blame: 'operator',
+    message: 'other users may exchange what is in the folder {path}, sockets too',
+    remedy: 'Take their right to write there away (chmod go-w), or name a socket in another folder.',
+  },
+  CRYPTOKI_FILE_EXISTS: {
+    blame: 'caller',
+    message: 'there is something at {path} already',
+    remedy: 'Name a file that does not exist; this one was left untouched.',
+  },
+  CRYPTOKI_FILE_ABSENT: {
+    blame: 'caller',
+    message: 'there is no software token at {path}',
+    remedy: 'Name the file of one, or make one: birthmark token new --software FILE.',
+  },
+  CRYPTOKI_FILE_DAMAGED: {
+    blame: 'operator',
+    message: '{path} cannot be used: {why}',
+    remedy: 'Restore it from a copy, or name another file; it was left untouched.',
   },
   CRYPTOKI_CROWDED: {
     blame: 'busy',

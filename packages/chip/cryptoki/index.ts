@@ -12,6 +12,15 @@ export {
   type ResponseArguments,
 } from './calls.ts'
 export {
+  CURVES,
+  type CurveRow,
+  type PublicPoint,
+  readPoint,
+  readSpki,
+  type TokenCurve,
+  writeSpki,
+} from './curves.ts'
+export {
   type CertificateFields,
   ecPointOf,
   P256_PARAMETERS,
@@ -32,8 +41,38 @@ export {
   type Request,
   type Response,
 } from './message.ts'
-export { CKA, CKF, CKK, CKM, CKO, CKR, CKU } from './standard.ts'
+export { CKA, CKC, CKF, CKK, CKM, CKO, CKR, CKU, codeName } from './standard.ts'
 export { type ApplicationOptions, TokenApplication } from './token/application.ts'
-export type { Hash, HashName, StartHash } from './token/session.ts'
-export type { KeyPlace, TokenSource } from './token/source.ts'
-export { PIN_TRIES_MAX, Token, type TokenOptions } from './token/token.ts'
+export {
+  type ChipPlaces,
+  certificateSlot,
+  type DataPlace,
+  dataPlace,
+  type KeyPlace,
+  keyPlace,
+} from './token/chip-places.ts'
+export {
+  PIN_BYTES_MAX,
+  PIN_BYTES_MIN,
+  PIN_TRIES_MAX,
+  type PinEntry,
+  type PinPorts,
+  type PinRecord,
+  Pins,
+  type Role,
+  SO_PIN_TRIES_MAX,
+} from './token/pins.ts'
+export { Refusal } from './token/refusal.ts'
+export type { Hash, HashName, HostCrypto } from './token/session.ts'
+export type {
+  StoredCertificate,
+  StoredData,
+  StoredKey,
+  StoredObject,
+  TokenSource,
+  WantedCertificate,
+  WantedData,
+  WantedKey,
+  WantedNames,
+} from './token/source.ts'
+export { Token, type TokenOptions } from './token/token.ts'

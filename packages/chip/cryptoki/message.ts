@@ -1,4 +1,4 @@
-import { encodeUtf8, equalBytes } from '@birthmark/foundation/kernel'
+import { equalBytes } from '@birthmark/foundation/kernel'
 import { readAttributes, readRooms, type SizeOnly, writeAttributes, writeRooms } from './attribute.ts'
 import {
   type ArgumentTypes,
@@ -7,6 +7,8 @@ import {
   callOf,
   type RequestArguments,
   type ResponseArguments,
+  type Signature,
+  signatureOf,
 } from './calls.ts'
 import { cryptokiFault } from './faults.ts'
 import { type Dialect, readMechanism, writeMechanism } from './mechanism.ts'
@@ -55,7 +57,7 @@ export function decodeResponse<Name extends CallName>(name: Name, body: Uint8Arr
   const { id, response } = callOf(name)
   const answered = reader.uint32()
   if (answered === ERROR_ID) {
-    const [code] = readArguments(reader, ['u'], dialect)
+    const [code] = readArguments(reader, ERROR, dialect)
     if (typeof code !== 'bigint' || code === 0n) throw invalid('it is an error without a code')
     return { ok: false, code }
   }
@@ -77,23 +79,28 @@ export function encodeResponse<Name extends CallName>(
 
 /** Writes the body of a response that says why a call failed; `code` is not CKR_OK. */
 export function encodeError(code: bigint): Uint8Array {
-  return encodeBody(ERROR_ID, ['u'], [code], 0)
+  return encodeBody(ERROR_ID, ERROR, [code], 0)
 }
 
 type Letter = keyof ArgumentTypes
 
-function readArguments(reader: WireReader, letters: readonly Letter[], dialect: Dialect): unknown[] {
+function readArguments(reader: WireReader, { letters, bytes }: Signature, dialect: Dialect): unknown[] {
   const signature = reader.byteString()
-  if (signature === undefined || !equalBytes(signature, encodeUtf8(letters.join('')))) {
+  if (signature === undefined || !equalBytes(signature, bytes)) {
     throw invalid('its signature is not the one of this call')
   }
   return letters.map((letter) => CODECS[letter].read(reader, dialect))
 }
 
-function encodeBody(id: number, letters: readonly Letter[], values: readonly unknown[], dialect: Dialect): Uint8Array {
+function encodeBody(
+  id: number,
+  { letters, bytes }: Signature,
+  values: readonly unknown[],
+  dialect: Dialect,
+): Uint8Array {
   const writer = new WireWriter()
   writer.uint32(id)
-  writer.ascii(letters.join(''))
+  writer.byteString(bytes)
   for (const [index, letter] of letters.entries()) writeOne(writer, letter, values[index], dialect)
   return writer.finish()
 }
@@ -194,3 +201,4 @@ function isUlongs(value: readonly bigint[] | SizeOnly): value is readonly bigint
 
 /** The number under which failures come back. */
 const ERROR_ID = 0
+const ERROR = signatureOf(['u'])

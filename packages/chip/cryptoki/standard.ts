@@ -17,9 +17,11 @@ export const CKR = {
   DATA_LEN_RANGE: 0x21n,
   DEVICE_ERROR: 0x30n,
   DEVICE_MEMORY: 0x31n,
+  DEVICE_REMOVED: 0x32n,
   FUNCTION_NOT_SUPPORTED: 0x54n,
   KEY_HANDLE_INVALID: 0x60n,
   KEY_TYPE_INCONSISTENT: 0x63n,
+  KEY_INDIGESTIBLE: 0x67n,
   KEY_FUNCTION_NOT_PERMITTED: 0x68n,
   MECHANISM_INVALID: 0x70n,
   MECHANISM_PARAM_INVALID: 0x71n,
@@ -27,21 +29,37 @@ export const CKR = {
   OPERATION_ACTIVE: 0x90n,
   OPERATION_NOT_INITIALIZED: 0x91n,
   PIN_INCORRECT: 0xa0n,
+  PIN_INVALID: 0xa1n,
+  PIN_LEN_RANGE: 0xa2n,
   PIN_LOCKED: 0xa4n,
+  SESSION_CLOSED: 0xb0n,
   SESSION_COUNT: 0xb1n,
   SESSION_HANDLE_INVALID: 0xb3n,
   SESSION_PARALLEL_NOT_SUPPORTED: 0xb4n,
   SESSION_READ_ONLY: 0xb5n,
+  SESSION_EXISTS: 0xb6n,
+  SESSION_READ_ONLY_EXISTS: 0xb7n,
+  SESSION_READ_WRITE_SO_EXISTS: 0xb8n,
+  SIGNATURE_INVALID: 0xc0n,
+  SIGNATURE_LEN_RANGE: 0xc1n,
   TEMPLATE_INCOMPLETE: 0xd0n,
   TEMPLATE_INCONSISTENT: 0xd1n,
+  TOKEN_NOT_PRESENT: 0xe0n,
+  TOKEN_NOT_RECOGNIZED: 0xe1n,
   TOKEN_WRITE_PROTECTED: 0xe2n,
   USER_ALREADY_LOGGED_IN: 0x100n,
   USER_NOT_LOGGED_IN: 0x101n,
+  USER_PIN_NOT_INITIALIZED: 0x102n,
   USER_TYPE_INVALID: 0x103n,
+  USER_ANOTHER_ALREADY_LOGGED_IN: 0x104n,
+  RANDOM_SEED_NOT_SUPPORTED: 0x120n,
   CURVE_NOT_SUPPORTED: 0x140n,
   BUFFER_TOO_SMALL: 0x150n,
+  SAVED_STATE_INVALID: 0x160n,
+  STATE_UNSAVEABLE: 0x180n,
   CRYPTOKI_NOT_INITIALIZED: 0x190n,
   CRYPTOKI_ALREADY_INITIALIZED: 0x191n,
+  OPERATION_CANCEL_FAILED: 0x202n,
 } as const
 
 /** Attribute types. */
@@ -50,7 +68,9 @@ export const CKA = {
   TOKEN: 0x01,
   PRIVATE: 0x02,
   LABEL: 0x03,
+  APPLICATION: 0x10,
   VALUE: 0x11,
+  OBJECT_ID: 0x12,
   CERTIFICATE_TYPE: 0x80,
   ISSUER: 0x81,
   SERIAL_NUMBER: 0x82,
@@ -69,6 +89,12 @@ export const CKA = {
   VERIFY: 0x10a,
   VERIFY_RECOVER: 0x10b,
   DERIVE: 0x10c,
+  START_DATE: 0x110,
+  END_DATE: 0x111,
+  MODULUS: 0x120,
+  PUBLIC_EXPONENT: 0x122,
+  PUBLIC_KEY_INFO: 0x129,
+  VALUE_LEN: 0x161,
   EXTRACTABLE: 0x162,
   LOCAL: 0x163,
   NEVER_EXTRACTABLE: 0x164,
@@ -82,20 +108,31 @@ export const CKA = {
   ALWAYS_AUTHENTICATE: 0x202,
   WRAP_WITH_TRUSTED: 0x210,
   ALLOWED_MECHANISMS: 0x4000_0600,
-  PUBLIC_KEY_INFO: 0x129,
 } as const
 
 /** Object classes. */
-export const CKO = { CERTIFICATE: 0x01n, PUBLIC_KEY: 0x02n, PRIVATE_KEY: 0x03n } as const
+export const CKO = {
+  DATA: 0x00n,
+  CERTIFICATE: 0x01n,
+  PUBLIC_KEY: 0x02n,
+  PRIVATE_KEY: 0x03n,
+  SECRET_KEY: 0x04n,
+} as const
 
 /** Key types. */
-export const CKK = { EC: 0x03n } as const
+export const CKK = {
+  RSA: 0x00n,
+  EC: 0x03n,
+  GENERIC_SECRET: 0x10n,
+  AES: 0x1fn,
+} as const
 
 /** Certificate types. */
 export const CKC = { X_509: 0x00n } as const
 
 /** Mechanism types. */
 export const CKM = {
+  RSA_PKCS: 0x01,
   RSA_PKCS_OAEP: 0x09,
   SHA256: 0x250,
   SHA384: 0x260,
@@ -127,6 +164,15 @@ export const CKF = {
   GENERATE_KEY_PAIR: 0x1_0000n,
   EC_NAMEDCURVE: 0x80_0000n,
   DONT_BLOCK: 0x01n,
+  FIND_OBJECTS: 0x40n,
+  HW_SLOT: 0x04n,
+  VERIFY: 0x2000n,
+  DERIVE: 0x8_0000n,
+  EC_UNCOMPRESS: 0x100_0000n,
+  EC_F_P: 0x10_0000n,
+  SO_PIN_COUNT_LOW: 0x10_0000n,
+  SO_PIN_FINAL_TRY: 0x20_0000n,
+  SO_PIN_LOCKED: 0x40_0000n,
 } as const
 
 /** Users. */
@@ -134,3 +180,12 @@ export const CKU = { SO: 0n, USER: 1n, CONTEXT_SPECIFIC: 2n } as const
 
 /** A number that is not known. */
 export const CK_UNAVAILABLE_INFORMATION = 0xffff_ffff_ffff_ffffn
+
+/** Key derivation functions of CKM_ECDH1_DERIVE: the secret as it is. */
+export const CKD_NULL = 0x01n
+
+/** Gives a return value as people look it up, CKR_PIN_INCORRECT, or as hex. */
+export function codeName(code: bigint): string {
+  for (const [name, value] of Object.entries(CKR)) if (value === code) return `CKR_${name}`
+  return `0x${code.toString(16)}`
+}

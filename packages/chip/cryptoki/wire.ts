@@ -1,4 +1,3 @@
-import { encodeUtf8 } from '@birthmark/foundation/kernel'
 import { cryptokiFault } from './faults.ts'
 
 /** Reads the integers and byte strings of the protocol, all big-endian, from a message that is there as a whole. */
@@ -95,18 +94,14 @@ export class WireWriter {
     if (bytes !== undefined) this.raw(bytes)
   }
 
-  ascii(text: string): void {
-    this.byteString(encodeUtf8(text))
-  }
-
   raw(bytes: Uint8Array): void {
     const at = this.#reserve(bytes.length)
     this.#bytes.set(bytes, at)
   }
 
-  /** Gives what was written so far, as a copy. */
+  /** Gives what was written. Nothing may be written after it. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
+    return this.#bytes.subarray(0, this.#length)
   }
 
   #reserve(count: number): number {

@@ -7,6 +7,8 @@ export interface I2cBus {
   write(bytes: Uint8Array): Promise<void>
   /** @throws `I2C_NOT_ACKNOWLEDGED`, `I2C_BUS_GONE` */
   read(count: number): Promise<Uint8Array>
+  /** Sets the speed of the bus clock, in kHz. A bus whose speed somebody else decides leaves it out. */
+  setClock?(kHz: number): Promise<void>
   /** Lets go of the bus; harmless when repeated. What is under way fails with `I2C_BUS_GONE`. */
   close(): Promise<void>
 }
@@ -19,6 +21,8 @@ export interface I2cSlave {
   write(bytes: Uint8Array): boolean
   /** Answers a read transaction of `count` bytes; `undefined` is a NACK. */
   read(count: number): Uint8Array | undefined
+  /** The bus clock has this speed from now on, in kHz. A chip that does not care leaves it out. */
+  setClock?(kHz: number): void
   /** Gets its supply: everything volatile starts over. */
   powerUp(): void
   /** Loses its supply and does not answer any more. Harmless when repeated. */

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fromHex, instant, toHex } from '@birthmark/foundation/kernel'
 import fc from 'fast-check'
-import { ChipLink, REOFFER_AFTER } from './chip-link.ts'
+import { ACKNOWLEDGE_AFTER, ChipLink, REOFFER_AFTER } from './chip-link.ts'
 import { type ControlFrame, type DataFrame, decodeFrame, encodeFrame } from './frame.ts'
+import { ACKNOWLEDGE_TIMEOUT } from './registers.ts'
 
 /** A chip's link with a host's view of it: short words for what goes over the bus. */
 class Bench {
@@ -68,10 +69,25 @@ test('a response that is ready in time carries the acknowledgement', () => {
   assert.equal(bench.state(), '08000000')
 })
 
-test('a command that takes its time is acknowledged at once, and the chip is busy until it is done', () => {
+test('the acknowledgement can be read within 10 ms, also of a command that takes five seconds', () => {
+  const bench = new Bench()
+  bench.send(0, '00 AA')
+  bench.respond('BB', 5000)
+  bench.pass(9)
+  assert.equal(bench.take(), 'ack 0')
+  bench.pass(4991)
+  assert.equal(bench.take(), 'data 0 ack 0: 00bb')
+})
+
+test('a command that takes its time is acknowledged when the acknowledge timer runs out', () => {
   const bench = new Bench()
   bench.send(0, '00 AA')
   bench.respond('BB', 100)
+  assert.equal(bench.state(), '88000000')
+  bench.pass(ACKNOWLEDGE_AFTER - 1)
+  assert.equal(bench.take(), 'nothing')
+  bench.pass(1)
+  assert.ok(ACKNOWLEDGE_AFTER < ACKNOWLEDGE_TIMEOUT)
   assert.equal(bench.state(), 'c8000005')
   assert.equal(bench.take(), 'ack 0')
   assert.equal(bench.state(), '88000000')
@@ -81,10 +97,44 @@ test('a command that takes its time is acknowledged at once, and the chip is bus
   assert.equal(bench.take(), 'data 0 ack 0: 00bb')
 })
 
+test('a response that becomes ready before the acknowledge timer runs out carries the acknowledgement too', () => {
+  const bench = new Bench()
+  bench.send(0, '00 AA')
+  bench.respond('BB', ACKNOWLEDGE_AFTER - 1)
+  assert.equal(bench.take(), 'nothing')
+  bench.pass(ACKNOWLEDGE_AFTER - 1)
+  assert.equal(bench.take(), 'data 0 ack 0: 00bb')
+})
+
 test('a command that nobody has answered yet keeps the chip busy', () => {
   const bench = new Bench()
   bench.send(0, '00 AA')
+  bench.pass(ACKNOWLEDGE_AFTER)
   assert.equal(bench.state(), 'c8000005')
+  assert.equal(bench.link.isIdle, false)
+})
+
+test('a frame may be written while the chip is busy, whether the host looked before or not', () => {
+  const bench = new Bench()
+  bench.send(0, '00 AA')
+  bench.respond('BB', 100)
+  assert.equal(bench.send(1, '00 CC'), 'cc')
+  bench.respond('DD')
+  assert.equal(bench.state(), '48000007')
+  assert.equal(bench.take(), 'data 0 ack 1: 00dd')
+  assert.equal(bench.send(2, '00 EE', 0), 'ee')
+})
+
+test('the chip is idle when everything that it said is acknowledged, and not before', () => {
+  const bench = new Bench()
+  assert.equal(bench.link.isIdle, true)
+  bench.send(0, '00 AA')
+  bench.respond('BB')
+  assert.equal(bench.link.isIdle, false)
+  bench.take()
+  assert.equal(bench.link.isIdle, false)
+  bench.control({ kind: 'ack', number: 0 })
+  assert.equal(bench.link.isIdle, true)
 })
 
 test('frame numbers go round in both directions', () => {
@@ -106,6 +156,29 @@ test('a damaged frame is answered at once with a NAK for the one that is due', (
   assert.equal(bench.take(), 'nak 0')
   assert.equal(bench.send(0, '00 AA'), 'aa')
 })
+
+/** Rows: bytes of a frame, why it is none. */
+const DAMAGED: readonly (readonly [hex: string, why: string])[] = [
+  ['00 00', 'less than header and check sequence'],
+  [sealed('00 0003 00 AA'), 'LEN is larger than what came'],
+  [sealed('00 0001 00 AA'), 'LEN is smaller than what came'],
+  [sealed('00 0000'), 'a data frame without a packet'],
+  [sealed('60 0002 00 AA'), 'SEQCTR is reserved'],
+  [sealed('40 0002 00 AA'), 'SEQCTR re-sync in a data frame'],
+  [sealed('10 0002 00 AA'), 'the reserved bit of FCTR'],
+]
+
+for (const [hex, why] of DAMAGED) {
+  test(`a frame that is none gets a NAK at once: ${why}`, () => {
+    const bench = new Bench()
+    bench.send(0, '00 AA')
+    bench.respond('BB')
+    bench.take()
+    bench.control({ kind: 'ack', number: 0 })
+    assert.equal(bench.write(fromHex(hex)), undefined)
+    assert.equal(bench.take(), 'nak 1')
+  })
+}
 
 test('a frame longer than was agreed is answered with a NAK', () => {
   const bench = new Bench()
@@ -290,6 +363,10 @@ test('arbitrary frames and times never throw, and what waits is always a sound f
     }),
   )
 })
+
+function sealed(hex: string): string {
+  return hex + crcOf(hex)
+}
 
 function crcOf(hex: string): string {
   let crc = 0

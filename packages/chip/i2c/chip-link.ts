@@ -1,4 +1,4 @@
-import { type Instant, later, type Millis } from '@birthmark/foundation/kernel'
+import { type Instant, later, type Millis, millis } from '@birthmark/foundation/kernel'
 import type { ControlFrame, DataFrame } from './frame.ts'
 import { decodeFrame, encodeFrame, FIRST_COUNTER, FRAME_OVERHEAD_BYTES, nextNumber } from './frame.ts'
 import { CHAINING_ERROR, Reassembly, splitMessage } from './packet.ts'
@@ -22,8 +22,8 @@ export class ChipLink {
   #received = FIRST_COUNTER
   /** Last data frame of ours that the host acknowledged. */
   #acknowledged = FIRST_COUNTER
-  /** The host's last data frame was not acknowledged yet; the response will do it when it is ready in time. */
-  #owesAcknowledge = false
+  /** When the host's last data frame came that is not acknowledged yet; a response that is ready in time does it. */
+  #owesSince: Instant | undefined
   #control: Uint8Array | undefined
   #executing = false
   #packets: readonly Uint8Array[] = []
@@ -88,6 +88,11 @@ export class ChipLink {
     this.#send(splitMessage(response, this.#frameBytesMax - FRAME_OVERHEAD_BYTES), readyAt)
   }
 
+  /** Tells whether there is nothing to do: no command under way, nothing that the host has not acknowledged. */
+  get isIdle(): boolean {
+    return !this.#isWorking && this.#control === undefined && this.#owesSince === undefined
+  }
+
   /** Gives what register I2C_STATE reads. */
   state(now: Instant): Uint8Array {
     return encodeState(!this.#isReady(now) && this.#isWorking, this.waiting(now)?.length ?? 0)
@@ -97,7 +102,7 @@ export class ChipLink {
   waiting(now: Instant): Uint8Array | undefined {
     if (this.#control !== undefined) return this.#control
     if (this.#isReady(now)) return this.#responseFrame(now)
-    if (!this.#owesAcknowledge) return undefined
+    if (this.#owesSince === undefined || now < later(this.#owesSince, ACKNOWLEDGE_AFTER)) return undefined
     // The response is not ready in time to carry the acknowledgement.
     this.#offer({ kind: 'ack', number: this.#received })
     return this.#control
@@ -131,7 +136,7 @@ export class ChipLink {
     this.#received = frame.number
     this.#control = undefined
     this.#dropResponse()
-    this.#owesAcknowledge = true
+    this.#owesSince = now
     const result = this.#reassembly.accept(frame.packet, this.#frameBytesMax - FRAME_OVERHEAD_BYTES)
     switch (result.kind) {
       case 'message':
@@ -172,13 +177,13 @@ export class ChipLink {
   #encodeResponse(): Uint8Array | undefined {
     const packet = this.#packets[this.#packetsSent]
     if (packet === undefined) return undefined
-    this.#owesAcknowledge = false
+    this.#owesSince = undefined
     const number = nextNumber(this.#acknowledged)
     return encodeFrame({ kind: 'data', number, acknowledges: this.#received, refuses: false, packet })
   }
 
   #offer(frame: ControlFrame): void {
-    if (frame.kind === 'ack') this.#owesAcknowledge = false
+    if (frame.kind === 'ack') this.#owesSince = undefined
     this.#control = encodeFrame(frame)
   }
 
@@ -202,11 +207,17 @@ export class ChipLink {
     this.#received = FIRST_COUNTER
     this.#acknowledged = FIRST_COUNTER
     this.#control = undefined
-    this.#owesAcknowledge = false
+    this.#owesSince = undefined
     this.#reassembly.reset()
     this.#dropResponse()
   }
 }
+
+/**
+ * The acknowledge timer: a response that is ready within it carries the acknowledgement, later an acknowledgement goes
+ * ahead. Shorter than TRANS_TIMEOUT by what a host needs to look every 5 ms, as the vendor's library does.
+ */
+export const ACKNOWLEDGE_AFTER: Millis = millis(4)
 
 /** A response frame that the host has read but not acknowledged is offered again after this long. */
 export const REOFFER_AFTER: Millis = ACKNOWLEDGE_TIMEOUT

@@ -49,6 +49,11 @@ export class ChipRegisters {
     return this.#current.address
   }
 
+  /** The fastest bus clock of the present mode, in kHz. */
+  get kHzMax(): number {
+    return this.#current.mode === MODE_FAST_PLUS ? 1000 : 400
+  }
+
   /** Does what power-up and warm reset do here: volatile settings and frame counters start over. */
   reset(): void {
     this.#current = this.#persistent
@@ -98,7 +103,7 @@ export class ChipRegisters {
       case REGISTER.I2C_STATE:
         return this.#link.state(now)
       case REGISTER.MAX_SCL_FREQU:
-        return this.#current.mode === MODE_FAST_PLUS ? KHZ_1000 : KHZ_400
+        return uint32(this.kHzMax)
       case REGISTER.GUARD_TIME:
         return uint32(this.#timings.guardTime)
       case REGISTER.TRANS_TIMEOUT:
@@ -148,8 +153,6 @@ function isApplicationState(register: number): boolean {
 const NONE: RegisterEvent = { kind: 'none' }
 const NOTHING = new Uint8Array(0)
 const FOUR_ZEROS = new Uint8Array(4)
-const KHZ_400 = Uint8Array.of(0x00, 0x00, 0x01, 0x90)
-const KHZ_1000 = Uint8Array.of(0x00, 0x00, 0x03, 0xe8)
 const BIT_PERSIST = 0x8000
 const MODE_STANDARD = 1
 const MODE_FAST_PLUS = 4

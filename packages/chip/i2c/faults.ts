@@ -13,6 +13,11 @@ export const I2C_FAULTS = {
     message: 'the bus to the chip is closed',
     remedy: 'Open the bus again; a command that was under way may have taken effect.',
   },
+  I2C_BROKEN_OFF: {
+    blame: 'caller',
+    message: 'the conversation with the chip was broken off on request',
+    remedy: 'Reset the chip before the next one; a command that was under way may have taken effect.',
+  },
   I2C_BUS_UNREACHABLE: {
     blame: 'operator',
     message: 'no chip bus at {target}: {why}',
@@ -58,6 +63,12 @@ export const I2C_FAULTS = {
     message: 'the chip offers frames of {offered} bytes where {wanted} were asked for',
     remedy: 'Check that the other end is a chip with the Infineon I2C protocol.',
     spec: 'IFX I2C protocol specification v1.65, DATA_REG_LEN',
+  },
+  I2C_CLOCK_REFUSED: {
+    blame: 'operator',
+    message: 'the chip takes {offered} kHz at most where {wanted} kHz were asked for',
+    remedy: 'Run the bus at 400 kHz or less; a chip in fast mode plus takes up to 1000 kHz.',
+    spec: 'IFX I2C protocol specification v1.65, MAX_SCL_FREQU and I2C_MODE',
   },
   I2C_NOT_RESET: {
     blame: 'peer',

@@ -62,12 +62,19 @@ class FaultySlave implements I2cSlave {
     if (this.#happens(nack)) return undefined
     if (this.#selected === REGISTER.I2C_STATE && this.#hiddenLooks > 0) {
       this.#hiddenLooks--
-      return BUSY.slice(0, count)
+      // Past the end of a register there are ones.
+      const state = new Uint8Array(count).fill(0xff)
+      state.set(BUSY.subarray(0, count))
+      return state
     }
     const bytes = this.#slave.read(count)
     if (bytes === undefined || this.#selected !== REGISTER.DATA) return bytes
     if (this.#happens(lost)) return new Uint8Array(count).fill(0xff)
     return this.#happens(damaged) ? this.#disturb(bytes, 0) : bytes
+  }
+
+  setClock(kHz: number): void {
+    this.#slave.setClock?.(kHz)
   }
 
   powerUp(): void {

@@ -8,6 +8,8 @@ import { type ControlFrame, type DamagedFrame, type DataFrame, decodeFrame, enco
 
 interface FrameVectors {
   readonly checksum: { readonly text: string; readonly crc: string }
+  readonly checksumSteps: readonly { readonly bytes: string; readonly crc: string }[]
+  readonly controlBytes: readonly (Pick<DataFrame, 'number' | 'acknowledges' | 'refuses'> & { readonly fctr: string })[]
   readonly control: readonly { readonly frame: ControlFrame; readonly hex: string }[]
   readonly data: readonly {
     readonly number: number
@@ -26,7 +28,22 @@ const VECTORS = readVectors<FrameVectors>('trust-x/frames.json')
 
 test('the vectors are complete', () => {
   assert.deepEqual([VECTORS.control.length, VECTORS.data.length, VECTORS.malformed.length], [9, 4, 13])
+  assert.deepEqual([VECTORS.checksumSteps.length, VECTORS.controlBytes.length], [3, 7])
 })
+
+for (const { bytes, crc } of VECTORS.checksumSteps) {
+  test(`the checksum after ${bytes} of the worked example is ${crc}`, () => {
+    assert.equal(crc16(fromHex(bytes)), Number.parseInt(crc, 16))
+  })
+}
+
+for (const { fctr, ...place } of VECTORS.controlBytes) {
+  test(`FCTR ${fctr} is ${JSON.stringify(place)}`, () => {
+    const frame: DataFrame = { kind: 'data', ...place, packet: fromHex('00 AA') }
+    assert.equal(toHex(encodeFrame(frame).subarray(0, 1)), fctr.toLowerCase())
+    assert.deepEqual(decodeFrame(encodeFrame(frame)), frame)
+  })
+}
 
 test('the checksum of 123456789 is the check value of KERMIT', () => {
   assert.equal(crc16(Buffer.from(VECTORS.checksum.text)), Number.parseInt(VECTORS.checksum.crc, 16))

@@ -1,4 +1,4 @@
-import { type Instant, later, type Millis, millis } from '@birthmark/foundation/kernel'
+import { type Instant, isFault, later, type Millis, millis } from '@birthmark/foundation/kernel'
 import { i2cFault } from './faults.ts'
 import {
   type ControlFrame,
@@ -51,17 +51,20 @@ export class HostLink {
   }
 
   /**
-   * Starts with a chip that nobody else talks to: re-sync, then agrees on the frame length. Waits for nothing.
+   * Starts with a chip that nobody else talks to: re-sync, then agrees on clock and frame length. Waits for nothing.
    *
-   * @param wanted Longest frame to use, {@link FRAME_BYTES_MIN} to {@link FRAME_BYTES_MAX} bytes.
-   * @throws `I2C_NOT_ACKNOWLEDGED`, `I2C_FRAME_SIZE_REFUSED`, and what the bus throws
+   * @throws `I2C_NOT_ACKNOWLEDGED`, `I2C_CLOCK_REFUSED`, `I2C_FRAME_SIZE_REFUSED`, and what the bus throws
    */
-  *open(wanted: number = FRAME_BYTES_MAX): Steps<void> {
+  *open({ frameBytes = FRAME_BYTES_MAX, clockKHz }: LinkSettings = {}): Steps<void> {
     this.#mayHaveRun = false
     this.#isLost = true
+    if (clockKHz !== undefined) yield* this.#registers.setClock(NEGOTIATION_KHZ)
     yield* this.#resync()
-    const offered = yield* this.#registers.setFrameLength(wanted)
-    if (offered > wanted || offered < FRAME_BYTES_MIN) throw i2cFault('I2C_FRAME_SIZE_REFUSED', { offered, wanted })
+    if (clockKHz !== undefined) yield* this.#agreeOnClock(clockKHz)
+    const offered = yield* this.#registers.setFrameLength(frameBytes)
+    if (offered > frameBytes || offered < FRAME_BYTES_MIN) {
+      throw i2cFault('I2C_FRAME_SIZE_REFUSED', { offered, wanted: frameBytes })
+    }
     this.#frameBytesMax = offered
     this.#isLost = false
   }
@@ -72,13 +75,13 @@ export class HostLink {
    *
    * @throws `I2C_NOT_RESET`, and as {@link open}
    */
-  *reset(wanted: number = FRAME_BYTES_MAX): Steps<void> {
+  *reset(settings: LinkSettings = {}): Steps<void> {
     this.#mayHaveRun = false
     this.#isLost = true
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       if ((yield* this.#registers.setFrameLength(FRAME_BYTES_MIN)) !== FRAME_BYTES_MIN) continue
       yield* this.#registers.softReset()
-      if ((yield* this.#registers.frameLength()) !== FRAME_BYTES_MIN) return yield* this.open(wanted)
+      if ((yield* this.#registers.frameLength()) !== FRAME_BYTES_MIN) return yield* this.open(settings)
     }
     throw i2cFault('I2C_NOT_RESET')
   }
@@ -111,6 +114,21 @@ export class HostLink {
     throw i2cFault('I2C_COMMAND_REFUSED')
   }
 
+  /** As the vendor's library does it: the mode changes only when the chip's clock is on the wrong side of 400 kHz. */
+  *#agreeOnClock(wanted: number): Steps<void> {
+    for (let tries = 0; ; tries++) {
+      let offered = yield* this.#registers.clockMax()
+      const mode = wanted > FAST_MODE_KHZ ? MODE_FAST_PLUS : MODE_STANDARD_AND_FAST
+      if (wanted > FAST_MODE_KHZ !== offered > FAST_MODE_KHZ) {
+        yield* this.#registers.setMode(mode)
+        offered = yield* this.#registers.clockMax()
+      }
+      if (wanted <= offered) return yield* this.#registers.setClock(wanted)
+      // Registers have no checksum: a number that is too small may be a disturbed one.
+      if (tries + 1 >= TRIES_MAX) throw i2cFault('I2C_CLOCK_REFUSED', { offered, wanted })
+    }
+  }
+
   /** Gives the first response frame when it came along with the acknowledgement of the last packet. */
   *#sendCommand(command: Uint8Array): Steps<DataFrame | Delivery> {
     const packets = splitMessage(command, this.#frameBytesMax - FRAME_OVERHEAD_BYTES)
@@ -130,7 +148,7 @@ export class HostLink {
     let heard: Delivery = 'silence'
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       this.#mayHaveRun ||= isLast
-      yield* this.#registers.writeFrame(frame)
+      yield* this.#writeOrTakeBack(frame)
       const answer = yield* this.#awaitAcknowledge(number)
       if (answer === 'acknowledged' || typeof answer === 'object') {
         this.#sent = number
@@ -142,6 +160,16 @@ export class HostLink {
       if (answer === 'not taken') heard = answer
     }
     return heard
+  }
+
+  /** A chip that did not even answer its address has nothing of this sending. */
+  *#writeOrTakeBack(frame: DataFrame): Steps<void> {
+    try {
+      yield* this.#registers.writeFrame(frame)
+    } catch (error) {
+      if (isFault(error, 'I2C_NOT_ACKNOWLEDGED')) this.#mayHaveRun = this.#wasSilent
+      throw error
+    }
   }
 
   /**
@@ -162,11 +190,7 @@ export class HostLink {
       if (frame.kind === 'data' && frame.number === nextNumber(this.#received) && frame.acknowledges === number) {
         return frame
       }
-      // A damaged frame may have been the acknowledgement or the response: the chip offers either again. A response
-      // that is known already means that its acknowledgement was lost.
-      if (frame.kind === 'damaged') yield* this.#control('nak', nextNumber(this.#received))
-      else if (frame.kind === 'data') yield* this.#control('ack', this.#received)
-      hasSpoken ||= frame.kind === 'damaged' || frame.kind === 'data'
+      hasSpoken = (yield* this.#answerStray(frame)) || hasSpoken
     }
     return heard
   }
@@ -196,16 +220,27 @@ export class HostLink {
     for (let damaged = 0, frames = 0; damaged < TRIES_MAX && frames < STRAY_FRAMES_MAX; frames++) {
       const frame = yield* this.#poll(deadline)
       if (frame === undefined) throw i2cFault('I2C_RESPONSE_MISSING', { patienceMs: patience })
-      if (frame.kind === 'damaged') {
-        damaged++
-        yield* this.#control('nak', nextNumber(this.#received))
-      } else if (frame.kind === 'data') {
-        if (frame.number === nextNumber(this.#received) && frame.acknowledges === this.#sent) return frame
-        if (frame.number === this.#received) yield* this.#control('ack', this.#received)
-      }
-      // Anything else is a repeated acknowledgement.
+      const isNext = frame.kind === 'data' && frame.number === nextNumber(this.#received)
+      if (isNext && frame.acknowledges === this.#sent) return frame
+      if (frame.kind === 'damaged') damaged++
+      yield* this.#answerStray(frame)
     }
     throw i2cFault('I2C_RESPONSE_DAMAGED')
+  }
+
+  /**
+   * A receiver's duty to a frame that it does not take: what is damaged is asked for again, a data frame out of turn
+   * gets an acknowledgement of the last good one, a control frame that is none is dropped. Tells whether it spoke.
+   */
+  *#answerStray(frame: DataFrame | ControlFrame | DamagedFrame): Steps<boolean> {
+    if (frame.kind === 'damaged' && frame.why !== 'control') {
+      // It may have been the acknowledgement or the response: the chip offers either again.
+      yield* this.#control('nak', nextNumber(this.#received))
+      return true
+    }
+    // A response that is known already means that its acknowledgement was lost.
+    if (frame.kind === 'data') yield* this.#control('ack', this.#received)
+    return frame.kind === 'data'
   }
 
   /** Gives the next frame that the chip offers until `deadline`. */
@@ -228,11 +263,27 @@ export class HostLink {
   }
 }
 
+/** What both ends agree on before the first command; every part has a default. */
+export interface LinkSettings {
+  /** Longest frame to use, {@link FRAME_BYTES_MIN} to {@link FRAME_BYTES_MAX} bytes, the default; a chip may cut it. */
+  readonly frameBytes?: number
+  /** Speed of the bus clock, up to 1000 kHz. Without it clock and mode stay as they are. */
+  readonly clockKHz?: number
+}
+
 /** What became of a packet that no response came with. */
 type Delivery = 'acknowledged' | 'not taken' | 'silence'
 
 /** How long the vendor lets a command take, and its host library waits: TL_MAX_EXIT_TIMEOUT. */
 export const RESPONSE_PATIENCE: Millis = millis(6000)
+
+/** Fastest clock of standard and fast mode, and the clock that every chip takes (IFX I2C v1.65, I2C_MODE). */
+const FAST_MODE_KHZ = 400
+const NEGOTIATION_KHZ = 100
+
+/** Values of I2C_MODE. */
+const MODE_STANDARD_AND_FAST = 3
+const MODE_FAST_PLUS = 4
 
 /** How often a command is offered: once, and once more after a re-sync or a chaining error. */
 const ROUNDS_MAX = 2

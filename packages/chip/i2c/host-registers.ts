@@ -33,21 +33,39 @@ export class HostRegisters {
    * none until then, or is idle for too long.
    */
   *pollFrame(deadline: Instant, frameBytesMax: number): Steps<DataFrame | ControlFrame | DamagedFrame | undefined> {
-    let idleSince = this.#now
-    for (let looks = 0; ; looks++) {
+    const started = this.#now
+    let idleSince = started
+    for (;;) {
       const state = decodeState(yield* this.#read(REGISTER.I2C_STATE, 4))
       const waiting = state?.waiting ?? 0
       if (state?.busy !== false || waiting > 0) idleSince = this.#now
       if (waiting > frameBytesMax) return { kind: 'damaged', why: 'size' }
       if (waiting > 0) return decodeFrame(yield* this.#read(REGISTER.DATA, waiting))
       if (this.#now >= deadline || this.#now >= later(idleSince, IDLE_PATIENCE)) return undefined
-      yield { do: 'pause', delay: millis(Math.min(1 + looks, POLL_PAUSE_MS_MAX)) }
+      const pause = Math.round((this.#now - started) / POLL_SHARE)
+      yield { do: 'pause', delay: millis(Math.min(Math.max(pause, 1), POLL_PAUSE_MS_MAX)) }
     }
   }
 
   /** Tells whether the chip certainly has nothing to say. */
   *isSilent(): Steps<boolean> {
     return decodeState(yield* this.#read(REGISTER.I2C_STATE, 4))?.waiting === 0
+  }
+
+  /** Gives the fastest bus clock that the chip takes in its present mode, in kHz. */
+  *clockMax(): Steps<number> {
+    const [, , high = 0, low = 0] = yield* this.#read(REGISTER.MAX_SCL_FREQU, 4)
+    return (high << 8) | low
+  }
+
+  /** Sets the mode of the bus interface for good, as the vendor's library does: 3 up to 400 kHz, 4 up to 1000. */
+  *setMode(mode: number): Steps<void> {
+    yield* this.#write(Uint8Array.of(REGISTER.I2C_MODE, MODE_PERSISTS, mode))
+  }
+
+  /** Sets the speed of the bus clock, where the bus lets its master decide it. */
+  *setClock(kHz: number): Steps<void> {
+    this.#now = (yield { do: 'clock', kHz }).now
   }
 
   /** Gives the frame length that the chip works with, in bytes. */
@@ -68,13 +86,15 @@ export class HostRegisters {
     yield { do: 'pause', delay: RESET_PAUSE }
   }
 
+  /** After a NACK the register is named again: a chip that was reset in between has forgotten which it was. */
   *#read(register: number, count: number): Steps<Uint8Array> {
-    yield* this.#write(Uint8Array.of(register))
-    const started = this.#now
+    let started: Instant | undefined
     for (;;) {
+      yield* this.#write(Uint8Array.of(register))
       const report = yield { do: 'read', count }
       this.#now = report.now
       if (report.bytes !== undefined) return report.bytes
+      started ??= report.now
       yield* this.#pauseAfterNack(started)
     }
   }
@@ -111,6 +131,15 @@ const NACK_PAUSE: Millis = millis(1)
 
 /** Longest pause between two looks at I2C_STATE, in milliseconds, as the vendor's library does. */
 const POLL_PAUSE_MS_MAX = 5
+
+/**
+ * A pause is this fraction of the time that has gone by: who polls so adds about 3 % to a long command, and little to
+ * the traffic of a short one.
+ */
+const POLL_SHARE = 20
+
+/** Bit 15 of I2C_MODE: the mode outlives a reset. */
+const MODE_PERSISTS = 0x80
 
 /** After a reset while non-volatile memory was being programmed (data sheet v2.70). */
 const RESET_PAUSE: Millis = millis(12)

@@ -18,10 +18,11 @@ export {
   encodeFrame,
   FRAME_OVERHEAD_BYTES,
 } from './frame.ts'
-export { HostLink, RESPONSE_PATIENCE } from './host-link.ts'
+export { HostLink, type LinkSettings, RESPONSE_PATIENCE } from './host-link.ts'
 export { memoryBus } from './memory-bus.ts'
 export { splitMessage } from './packet.ts'
 export { BASE_ADDRESS, FRAME_BYTES_MAX, FRAME_BYTES_MIN } from './registers.ts'
 export { SlavePort } from './slave-port.ts'
-export { type BusStep, performSteps, type StepReport, type Steps } from './steps.ts'
+export { type BusStep, performSteps, type StepPorts, type StepReport, type Steps, type StopSignal } from './steps.ts'
 export { type BusMessage, encodeMessage, MessageReader, OPERATION, STATUS } from './transaction.ts'
+export { type Exchange, exchangeMicros, GUARD_TIME_MICROS } from './wire-time.ts'

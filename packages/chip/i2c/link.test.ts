@@ -44,7 +44,7 @@ class Host {
   }
 
   do<Result>(steps: Steps<Result>): Promise<Result> {
-    return performSteps(steps, this.#bus, this.#time, this.#time)
+    return performSteps(steps, this.#bus, { clock: this.#time, timers: this.#time })
   }
 
   exchange(command: Uint8Array): Promise<Uint8Array> {
@@ -61,7 +61,7 @@ test('any command and response go through, at any agreed frame length and speed 
     fc.asyncProperty(commands, frameLength, fc.nat({ max: 200 }), async (all, wanted, delay) => {
       const time = new SkippingTime()
       const host = new Host(memoryBus(chipThat(time, echo, delay)), time)
-      await host.do(host.link.open(wanted))
+      await host.do(host.link.open({ frameBytes: wanted }))
       assert.equal(host.link.frameBytesMax, wanted)
       for (const command of all) assert.equal(toHex(await host.exchange(command)), toHex(echo(command)))
     }),

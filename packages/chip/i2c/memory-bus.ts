@@ -20,6 +20,9 @@ export function memoryBus(slave: I2cSlave): I2cBus {
       if (bytes === undefined) throw i2cFault('I2C_NOT_ACKNOWLEDGED')
       return bytes
     },
+    async setClock(kHz) {
+      slave.setClock?.(kHz)
+    },
     async close() {
       if (isOpen) slave.powerDown()
       isOpen = false

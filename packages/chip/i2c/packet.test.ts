@@ -87,3 +87,24 @@ test('of all orders of four packets only the legal ones give a message', () => {
     }
   }
 })
+
+test('arbitrary packets give a message within the limit or one of the three other answers', () => {
+  const packet = fc.oneof(
+    fc.uint8Array({ maxLength: 20 }),
+    fc.tuple(fc.constantFrom(0, 1, 2, 4, 7), fc.uint8Array({ minLength: 15, maxLength: 15 })).map(([control, rest]) => {
+      return Uint8Array.of(control, ...rest)
+    }),
+  )
+  fc.assert(
+    fc.property(fc.array(packet, { maxLength: 60 }), fc.nat({ max: 64 }), (packets, limit) => {
+      const reassembly = new Reassembly(limit)
+      for (const each of packets) {
+        const result = reassembly.accept(each, 16)
+        assert.ok(['more', 'message', 'broken', 'refused'].includes(result.kind))
+        if (result.kind === 'message') assert.ok(result.message.length <= limit)
+      }
+      reassembly.reset()
+      assert.equal(reassembly.accept(Uint8Array.of(0), 16).kind, 'message')
+    }),
+  )
+})

@@ -1,11 +1,14 @@
 import { type Clock, type Instant, isFault, type Millis, type Timers } from '@birthmark/foundation/kernel'
 import type { I2cBus } from './bus.ts'
+import { i2cFault } from './faults.ts'
 
 /** One thing that a master asks of the world. */
 export type BusStep =
   | { readonly do: 'write'; readonly bytes: Uint8Array }
   | { readonly do: 'read'; readonly count: number }
   | { readonly do: 'pause'; readonly delay: Millis }
+  /** Sets the speed of the bus clock, where the bus lets its master decide it. */
+  | { readonly do: 'clock'; readonly kHz: number }
 
 /** How a step went, and what time it is now. */
 export interface StepReport {
@@ -19,26 +22,40 @@ export interface StepReport {
 /** A conversation of a master with a chip, without I/O: it yields steps and receives how they went. */
 export type Steps<Result> = Generator<BusStep, Result, StepReport>
 
+/** Says that somebody does not want to wait any longer; an `AbortSignal` is one. */
+export interface StopSignal {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
+/** What a conversation needs besides a bus. */
+export interface StepPorts {
+  readonly clock: Clock
+  readonly timers: Timers
+  /** Breaks the conversation off between two steps, a pause at once; a transaction on the bus is never cut. */
+  readonly signal?: StopSignal | undefined
+}
+
 /**
  * Performs a conversation on a bus.
  *
- * @throws What the bus and the conversation throw; a NACK is reported to the conversation instead.
+ * @throws What the bus and the conversation throw; a NACK is reported to the conversation instead. `I2C_BROKEN_OFF`
+ *   when the signal says so.
  */
-export async function performSteps<Result>(
-  steps: Steps<Result>,
-  bus: I2cBus,
-  clock: Clock,
-  timers: Timers,
-): Promise<Result> {
+export async function performSteps<Result>(steps: Steps<Result>, bus: I2cBus, ports: StepPorts): Promise<Result> {
+  const { clock, signal } = ports
   let turn = steps.next()
   while (turn.done !== true) {
     let bytes: Uint8Array | undefined
     let nacked = false
     try {
+      if (signal?.aborted === true) throw i2cFault('I2C_BROKEN_OFF')
       const step = turn.value
+      // The two that make up nearly all steps go without a promise of their own.
       if (step.do === 'write') await bus.write(step.bytes)
       else if (step.do === 'read') bytes = await bus.read(step.count)
-      else await pause(step.delay, timers)
+      else await performRare(step, bus, ports)
     } catch (error) {
       if (!isFault(error, 'I2C_NOT_ACKNOWLEDGED')) {
         turn = steps.throw(error)
@@ -51,8 +68,24 @@ export async function performSteps<Result>(
   return turn.value
 }
 
-function pause(delay: Millis, timers: Timers): Promise<void> {
+async function performRare(
+  step: Exclude<BusStep, { readonly do: 'write' | 'read' }>,
+  bus: I2cBus,
+  { timers, signal }: StepPorts,
+): Promise<void> {
+  if (step.do === 'clock') await bus.setClock?.(step.kHz)
+  else await pause(step.delay, timers, signal)
+}
+
+/** Ends early when the signal is given; whoever waits looks at it next. */
+function pause(delay: Millis, timers: Timers, signal: StopSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
-    timers.after(delay, resolve)
+    const end = (): void => {
+      cancel()
+      signal?.removeEventListener('abort', end)
+      resolve()
+    }
+    const cancel = timers.after(delay, end)
+    signal?.addEventListener('abort', end)
   })
 }

@@ -22,8 +22,6 @@ export const COMMAND = {
 export interface Command {
   /** Without bit 7. */
   readonly code: number
-  /** Bit 7 of Cmd: the last error code is cleared first. */
-  readonly clearsError: boolean
   readonly param: number
   readonly data: Uint8Array
 }
@@ -49,7 +47,7 @@ export function decodeCommand(bytes: Uint8Array): Command | ErrorCode {
   }
   const length = (high << 8) | low
   if (length > DATA_BYTES_MAX || length !== bytes.length - HEADER_BYTES) return CHIP_ERROR.INVALID_LENGTH
-  return { code: code & 0x7f, clearsError: code >= 0x80, param, data: bytes.subarray(HEADER_BYTES) }
+  return { code: code & 0x7f, param, data: bytes.subarray(HEADER_BYTES) }
 }
 
 /** Writes a response: Sta(1) UnDef(1) OutLen(2) OutData. */

@@ -35,6 +35,37 @@ test('no certificate with a byte changed or missing breaks the parser', async ()
   )
 })
 
+/** Rows: why it is refused, the error code, how the certificate of a fresh vendor changes. */
+const CERTIFICATES: readonly (readonly [why: string, code: number, from: string, to: string])[] = [
+  ['version 1', CHIP_ERROR.CERTIFICATE_FORMAT, 'a003020102', 'a003020100'],
+  [
+    'a signature that is not ECDSA',
+    CHIP_ERROR.UNSUPPORTED_ALGORITHM,
+    '300a06082a8648ce3d0403',
+    '300a06082a8648ce3d0503',
+  ],
+  ['an attribute whose identifier begins with 1', CHIP_ERROR.CERTIFICATE_FORMAT, '0603550403', '06032a0403'],
+  ['a curve that the chip lacks', CHIP_ERROR.UNSUPPORTED_ALGORITHM, '2a8648ce3d030107', '2a8648ce3d030101'],
+  ['a key that is not EC', CHIP_ERROR.UNSUPPORTED_ALGORITHM, '06072a8648ce3d0201', '06072a8648ce3d0202'],
+  ['a point that is compressed', CHIP_ERROR.CERTIFICATE_FORMAT, '03420004', '03420002'],
+]
+
+for (const [why, code, from, to] of CERTIFICATES) {
+  test(`a certificate is refused with ${code.toString(16)}: ${why}`, async () => {
+    const { certificate } = await makeVendor(systemClock, systemEntropy)
+    const hex = toHex(certificate.der)
+    assert.ok(hex.includes(from), from)
+    assert.equal(typeof certificateKey(fromHex(hex)), 'object')
+    assert.equal(certificateKey(fromHex(hex.replace(from, to))), code)
+  })
+}
+
+test('a chip may be told to parse all names', async () => {
+  const { certificate } = await makeVendor(systemClock, systemEntropy)
+  const odd = fromHex(toHex(certificate.der).replace('0603550403', '06032a0403'))
+  assert.equal(typeof certificateKey(odd, true), 'object')
+})
+
 const REFUSED: readonly (readonly [hex: string, why: string])[] = [
   ['', 'nothing'],
   ['30', 'a tag alone'],

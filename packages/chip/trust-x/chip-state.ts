@@ -40,6 +40,8 @@ export class ChipState {
   readonly sessions: Map<number, SessionContext> = new Map()
   /** What the command under way has to wait for the security monitor. */
   securityDelay: Millis = millis(0)
+  /** Length of the numbers of the curve on which the command under way multiplied a point, in bytes. */
+  curveBytes: number | undefined
   readonly #monitor: SecurityMonitor
 
   constructor(memory: ChipMemory, crypto: ChipCrypto, choices: ChipChoices, now: Instant) {
@@ -63,6 +65,20 @@ export class ChipState {
   /** Gives an object; `undefined` when the chip has none of this identifier. */
   object(oid: number): StoredObject | undefined {
     return objectIn(this.memory, oid)
+  }
+
+  /** Gives what reading an object tells; some objects are computed. `undefined` when the chip has none of this name. */
+  content(oid: number): Uint8Array | undefined {
+    switch (oid) {
+      case OID.UID:
+        return this.memory.uid
+      case OID.SECURITY_EVENTS:
+        return Uint8Array.of(this.securityEvents)
+      case OID.LAST_ERROR:
+        return Uint8Array.of(this.lastError)
+      default:
+        return this.object(oid)?.content
+    }
   }
 
   /** Replaces an object in the memory. */
@@ -89,7 +105,8 @@ export class ChipState {
 
   /** Takes note that a stored private key is used. */
   noteKeyUse(): void {
-    this.securityDelay = this.#monitor.event(this.now)
+    const events = Array.from({ length: this.choices.securityEventsPerUse }, () => this.#monitor.event(this.now))
+    this.securityDelay = events[0] ?? millis(0)
   }
 
   #stored(oid: number): number {

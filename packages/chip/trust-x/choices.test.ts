@@ -31,6 +31,7 @@ const CHOSEN: readonly (readonly [
     '2011c00101c40164c50100d003e1fc07d10100',
     '2011c00101c40164c50164d003e1fc07d10100',
   ],
+  [{ frozenError: CHIP_ERROR.INVALID_FIELD }, ['02 00 0005 E0C0 0000 03'], 'error 07', 'error 05'],
   [{ gap: 'refused' }, ['02 00 0005 F1D0 0005 00', '01 00 0002 F1D0'], '000000000000', 'error 08'],
   [
     { sessionBytesMax: 64 },
@@ -60,6 +61,15 @@ test('a certificate that is wrapped as a TLS identity verifies by default, and m
   assert.equal(outcome(chipWith({ identityVerifies: false }), [write, verify]), 'error 29')
 })
 
+test('a certificate with an attribute that the silicon cannot parse verifies only where that was chosen', async () => {
+  const { certificate } = await makeVendor(systemClock, systemEntropy)
+  const odd = toHex(certificate.der).replace('0603550403', '06032a0403')
+  const write = command('02 40', 'E0E1 0000', odd)
+  const verify = command('32 11', field('01', '11'.repeat(32)), field('02', '020101020101'), field('04', 'E0E1'))
+  assert.equal(outcome(chipWith({}), [write, verify]), 'error 29')
+  assert.equal(outcome(chipWith({ parsesAllNames: true }), [write, verify]), 'error 2c')
+})
+
 test('security events earn the credit that was chosen', () => {
   const events = (choices: Partial<ChipChoices>): string => {
     const chip = chipWith(choices)
@@ -71,6 +81,8 @@ test('security events earn the credit that was chosen', () => {
   }
   assert.equal(events({}), '01')
   assert.equal(events({ securityCreditMax: 0 }), '06')
+  assert.equal(events({ securityEventsPerUse: 2 }), '07')
+  assert.equal(events({ securityEventsPerUse: 0 }), '00')
 })
 
 test('the timing registers read what was chosen', () => {

@@ -6,7 +6,7 @@ import { CHIP_ERROR, type ErrorCode } from './errors.ts'
  * says where each question comes from.
  */
 export interface ChipChoices {
-  /** Error for lowering a lifecycle, and for changing metadata that is frozen or belongs to the chip. */
+  /** Error for lowering a lifecycle, of an object, the application or the chip, and for changing frozen metadata. */
   readonly frozenError: ErrorCode
   /** Error for reading the content of a key or a session. */
   readonly keyContentError: ErrorCode
@@ -17,12 +17,18 @@ export interface ChipChoices {
   /** Contents of registers GUARD_TIME and TRANS_TIMEOUT; all ones means: use the default. */
   readonly guardTime: number
   readonly transTimeout: number
+  /** How long a sleeping chip does not acknowledge its address after it was first addressed, in milliseconds. */
+  readonly wakeMillis: number
   /** A write that starts behind the used size, without erasing: the gap reads zero, or it is a boundary error. */
   readonly gap: 'zeros' | 'refused'
+  /** What one use of a stored key adds to the security event counter, or takes from the credit. */
+  readonly securityEventsPerUse: number
   /** Most security events that quiet time earns. */
   readonly securityCreditMax: number
   /** Whether VerifySign takes a certificate that is wrapped as a TLS identity. */
   readonly identityVerifies: boolean
+  /** Whether certificates may have names with attributes that the silicon is known not to parse. */
+  readonly parsesAllNames: boolean
   /** Most bytes that DeriveKey puts into a session. */
   readonly sessionBytesMax: number
   /** Lifecycle in which E0E2, E0E3, E0E8 and E0EF leave the works: creation, or operational, which freezes them. */
@@ -37,9 +43,12 @@ export const DEFAULT_CHOICES: ChipChoices = {
   freshUsedSize: 'zero',
   guardTime: 0xffffffff,
   transTimeout: 0xffffffff,
+  wakeMillis: 5,
   gap: 'zeros',
+  securityEventsPerUse: 1,
   securityCreditMax: 5,
   identityVerifies: true,
+  parsesAllNames: false,
   sessionBytesMax: 48,
   delivered: 'creation',
 }

@@ -1,4 +1,11 @@
-import { HostLink, type I2cBus, performSteps, RESPONSE_PATIENCE, type Steps } from '@birthmark/chip/i2c'
+import {
+  HostLink,
+  type I2cBus,
+  performSteps,
+  RESPONSE_PATIENCE,
+  type Steps,
+  type StopSignal,
+} from '@birthmark/chip/i2c'
 import { type Clock, type Fault, isFault, type Millis, type Timers, uint16 } from '@birthmark/foundation/kernel'
 import { APPLICATION_ID, COMMAND, decodeResponse, encodeCommand } from './apdu.ts'
 import { CHIP_ERROR } from './errors.ts'
@@ -11,6 +18,8 @@ export interface ConnectionOptions {
   readonly timers: Timers
   /** How long one command may take inside the chip; default {@link RESPONSE_PATIENCE}. */
   readonly patience?: Millis
+  /** Speed of the bus clock to agree on, in kHz; without it clock and mode stay as they are. */
+  readonly clockKHz?: number
 }
 
 /** A command of the chip, and how messages call it. */
@@ -19,6 +28,8 @@ export interface NamedCommand {
   readonly code: number
   readonly param: number
   readonly data: readonly Uint8Array[]
+  /** An earlier command of the same call has changed the chip: no fault may say any more that nothing was done. */
+  readonly follows?: boolean
 }
 
 /**
@@ -26,50 +37,66 @@ export interface NamedCommand {
  * After a failure on the bus the next command resets the chip and opens the application anew.
  */
 export class Connection {
+  readonly options: ConnectionOptions
   readonly #bus: I2cBus
-  readonly #options: ConnectionOptions
   readonly #link = new HostLink()
   #isOpen = false
   #isClosed = false
   #hasFailed = false
   #waiting = 0
+  /** Of the command under way: who may stop it, and what a fault says of its effect when it had none. */
+  #signal: StopSignal | undefined
+  #atLeast: Executed = 'no'
   #tail: Promise<void> = Promise.resolve()
 
   constructor(bus: I2cBus, options: ConnectionOptions) {
     this.#bus = bus
-    this.#options = options
+    this.options = options
   }
 
   /**
    * Does `work`, which may send several commands, when all that was asked for before is done.
    *
-   * @throws `TRUST_X_QUEUE_FULL`, and what `work` throws
+   * @param signal Drops it from the queue; once it runs, that is for {@link send} to see.
+   * @throws `TRUST_X_QUEUE_FULL`, `TRUST_X_CANCELLED`, and what `work` throws
    */
-  async inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#waiting >= WAITING_COUNT_MAX) throw trustXFault('TRUST_X_QUEUE_FULL', { waiting: this.#waiting })
+  async inTurn<Result>(work: () => Promise<Result>, signal?: StopSignal): Promise<Result> {
+    if (signal?.aborted === true) throw cancelled()
+    if (this.#waiting >= WAITING_COUNT_MAX) {
+      throw trustXFault('TRUST_X_QUEUE_FULL', { waiting: this.#waiting, executed: 'no' })
+    }
     this.#waiting++
     const before = this.#tail
     let finish = (): void => undefined
     this.#tail = new Promise((resolve) => {
       finish = resolve
     })
+    let hasTurn = false
     try {
-      await before
+      await (signal === undefined ? before : turnOrStop(before, signal))
+      hasTurn = true
       return await work()
     } finally {
       this.#waiting--
-      finish()
+      // Who leaves the queue early must not let those behind overtake those before.
+      if (hasTurn) finish()
+      else void before.then(finish)
     }
   }
 
   /**
    * Sends one command, from inside {@link inTurn}, and gives its OutData.
    *
-   * @throws `TRUST_X_COMMAND_LOST`, `TRUST_X_RESPONSE_INVALID`, or the fault of the chip's error code
+   * @throws `TRUST_X_COMMAND_LOST`, `TRUST_X_CANCELLED`, `TRUST_X_RESPONSE_INVALID`, or the fault of the chip's error
+   *   code
    */
-  async send(command: NamedCommand): Promise<Uint8Array> {
+  async send(command: NamedCommand, signal?: StopSignal): Promise<Uint8Array> {
     const { name } = command
-    if (this.#isClosed) throw trustXFault('TRUST_X_COMMAND_LOST', { command: name, why: 'closed', executed: 'no' })
+    this.#signal = signal
+    this.#atLeast = command.follows === true ? 'unknown' : 'no'
+    const executed = this.#atLeast
+    if (this.#isClosed) throw trustXFault('TRUST_X_COMMAND_LOST', { command: name, why: 'closed', executed })
+    if (signal?.aborted === true) throw trustXFault('TRUST_X_CANCELLED', { command: name, executed })
     if (!this.#isOpen || this.#link.isLost) await this.#open(name)
     const data = await this.#exchange(command)
     if (data !== undefined) return data
@@ -85,10 +112,12 @@ export class Connection {
   async #open(command: string): Promise<void> {
     this.#isOpen = false
     // The first time nobody else has talked to the chip; afterwards its state is unknown and a proven reset is due.
-    await this.#perform(this.#hasFailed ? this.#link.reset() : this.#link.open(), command, 'no')
+    const { clockKHz } = this.options
+    const settings = clockKHz === undefined ? {} : { clockKHz }
+    await this.#perform(this.#hasFailed ? this.#link.reset(settings) : this.#link.open(settings), command, 'no')
     const data = await this.#exchange({ ...OPEN_APPLICATION, name: command }, 'no')
     this.#hasFailed = data === undefined
-    if (data === undefined) throw refusalFault(CHIP_ERROR.NOT_AVAILABLE, { command })
+    if (data === undefined) throw refusalFault(CHIP_ERROR.NOT_AVAILABLE, { command, executed: this.#executed('no') })
     this.#isOpen = true
   }
 
@@ -98,7 +127,7 @@ export class Connection {
    * @param executed Whether the caller's command took effect, when this exchange is only about it.
    */
   async #exchange({ name, code, param, data }: NamedCommand, executed?: Executed): Promise<Uint8Array | undefined> {
-    const patience = this.#options.patience ?? RESPONSE_PATIENCE
+    const patience = this.options.patience ?? RESPONSE_PATIENCE
     const bytes = await this.#perform(
       this.#link.exchange(encodeCommand(code, param, ...data), patience),
       name,
@@ -106,27 +135,33 @@ export class Connection {
     )
     const response = decodeResponse(bytes)
     if (response !== undefined) return response.ok ? response.data : undefined
-    throw trustXFault('TRUST_X_RESPONSE_INVALID', { command: name, executed: executed ?? 'unknown' })
+    throw trustXFault('TRUST_X_RESPONSE_INVALID', { command: name, executed: this.#executed(executed ?? 'unknown') })
   }
 
   async #perform<Result>(steps: Steps<Result>, command: string, executed?: Executed): Promise<Result> {
     try {
-      return await performSteps(steps, this.#bus, this.#options.clock, this.#options.timers)
+      const { clock, timers } = this.options
+      return await performSteps(steps, this.#bus, { clock, timers, signal: this.#signal })
     } catch (error) {
       this.#hasFailed = true
-      const context = { command, why: codeOf(error), executed: executed ?? this.#link.executed }
-      throw trustXFault('TRUST_X_COMMAND_LOST', context, error)
+      const context = { command, why: codeOf(error), executed: this.#executed(executed ?? this.#link.executed) }
+      const code = isFault(error, 'I2C_BROKEN_OFF') ? 'TRUST_X_CANCELLED' : 'TRUST_X_COMMAND_LOST'
+      throw trustXFault(code, context, error)
     }
   }
 
   /** Asks why a command was refused. A chip that does not even answer that has lost its state. */
   async #readRefusal(command: string, executed: Executed): Promise<Fault> {
     const data = await this.#exchange({ ...READ_LAST_ERROR, name: command }, executed)
-    if (data !== undefined) return refusalFault(data[0] ?? 0, { command })
+    if (data !== undefined) return refusalFault(data[0] ?? 0, { command, executed: this.#executed('no') })
     this.#isOpen = false
     this.#hasFailed = true
     // It was reset: the command did nothing now, but the same one may have been executed before the reset.
-    return refusalFault(CHIP_ERROR.NOT_AVAILABLE, { command, executed })
+    return refusalFault(CHIP_ERROR.NOT_AVAILABLE, { command, executed: this.#executed(executed) })
+  }
+
+  #executed(executed: Executed): Executed {
+    return executed === 'no' ? this.#atLeast : executed
   }
 }
 
@@ -144,6 +179,23 @@ const READ_LAST_ERROR = { code: COMMAND.GET_DATA_OBJECT, param: 0x00, data: [uin
 
 /** What faults say of a command's effect. */
 type Executed = 'no' | 'unknown'
+
+/** Of a call that was cancelled before its turn. */
+function cancelled(): Fault {
+  return trustXFault('TRUST_X_CANCELLED', { command: 'the call', executed: 'no' })
+}
+
+/** Waits for its turn, or for the signal. */
+async function turnOrStop(turn: Promise<void>, signal: StopSignal): Promise<void> {
+  let stop = (): void => undefined
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve
+  })
+  signal.addEventListener('abort', stop)
+  await Promise.race([turn, stopped])
+  signal.removeEventListener('abort', stop)
+  if (signal.aborted) throw cancelled()
+}
 
 function codeOf(error: unknown): string {
   return isFault(error) ? error.code : 'the bus failed'

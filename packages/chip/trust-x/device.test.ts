@@ -8,6 +8,7 @@ import { nodeCrypto } from './adapters/node-crypto.ts'
 import { freshMemory } from './adapters/vendor.ts'
 import { TrustXDevice } from './device.ts'
 import { blankMemory, type ChipMemory } from './memory.ts'
+import type { CommandWork } from './timing.ts'
 
 interface LogVectors {
   readonly uid: string
@@ -17,14 +18,15 @@ interface LogVectors {
 test('the log of a real chip is repeated byte for byte', () => {
   const { uid, transactions } = readVectors<LogVectors>('trust-x/bus-log.json')
   assert.equal(transactions.length, 12)
-  // In the log the open command was answered late, with an acknowledgement of its own, and reading was done at once.
-  const timing = { start: millis(0), command: (code: number) => millis(code === 0x70 ? 5 : 0) }
+  // In the log the open command was answered late, with an acknowledgement of its own, and reading was done in time.
+  const timing = { start: millis(0), command: ({ code }: CommandWork) => millis(code === 0x70 ? 10 : 2) }
   const memory = blankMemory(fromHex(uid), new Uint8Array(16))
   let now = instant(0)
   const device = new TrustXDevice(memory, { crypto: nodeCrypto, keep: () => true, timing }, now)
   device.powerUp(now)
   for (const { write, read, after } of transactions) {
-    if (after !== undefined) now = instant(now + 10)
+    // The host looks every 5 ms, as the vendor's library does.
+    now = instant(now + (write === '82' ? 5 : 0) + (after === undefined ? 0 : 5))
     assert.equal(device.write(fromHex(write), now), true)
     if (read === undefined) continue
     const bytes = fromHex(read)
@@ -55,6 +57,16 @@ test('a soft reset closes the application and sets the frame length back', () =>
   device.write(fromHex('81'), NOW)
   assert.equal(toHex(device.read(2, NOW)!), '0115')
   assert.equal(exchange(device, '01 00 0002 E0C2'), '00ff000000')
+})
+
+test('a re-sync keeps the application open, its sessions and the last error', () => {
+  const device = newDevice()
+  exchange(device, OPEN)
+  exchange(device, '38 03 0009 01 0002 E100 02 0001 10', 1)
+  assert.equal(exchange(device, '01 00 0002 FFFF', 2), '00ff000000')
+  device.write(fromHex('80 C0 00 00 0A 9A'), NOW)
+  assert.equal(exchange(device, '01 00 0002 F1C2', 0), '000000000101')
+  assert.match(exchange(device, `31 11 0028 01 0020 ${'11'.repeat(32)} 03 0002 E100`, 1), /^00000000/)
 })
 
 test('a memory that cannot be kept fails the command and leaves everything as it was', () => {

@@ -1,10 +1,12 @@
 import { ChipLink, ChipRegisters } from '@birthmark/chip/i2c'
 import { type Instant, later, type Millis, millis } from '@birthmark/foundation/kernel'
-import { APDU_BYTES_MAX } from './apdu.ts'
+import { APDU_BYTES_MAX, ERROR_RESPONSE } from './apdu.ts'
 import { type ChipChoices, DEFAULT_CHOICES } from './choices.ts'
 import type { ChipCrypto } from './crypto.ts'
-import { TrustXMachine } from './machine.ts'
+import { type Execution, TrustXMachine } from './machine.ts'
 import type { ChipMemory } from './memory.ts'
+import { OID } from './objects.ts'
+import type { ChipTiming } from './timing.ts'
 
 /** What a virtual chip needs from outside. */
 export interface DevicePorts {
@@ -14,18 +16,12 @@ export interface DevicePorts {
    * command fails with error code 06 then.
    */
   readonly keep: (memory: ChipMemory) => boolean
-  /** How long a command takes; leave it out for a chip that is always ready. */
+  /** How long a command takes; leave it out for a chip that is always ready and never sleeps. */
   readonly timing?: ChipTiming
+  /** Speed of the bus clock until {@link TrustXDevice.setClock}, in kHz; default 400. */
+  readonly clockKHz?: number
   /** What the chip does where no document says it; default {@link DEFAULT_CHOICES}. */
   readonly choices?: ChipChoices
-}
-
-/** The time that a chip takes. */
-export interface ChipTiming {
-  /** From reset until it answers its address. */
-  readonly start: Millis
-  /** For one command, by its code without bit 7. */
-  readonly command: (code: number) => Millis
 }
 
 /**
@@ -39,9 +35,14 @@ export class TrustXDevice {
   readonly #machine: TrustXMachine
   /** When it answers its address; `undefined` without power. */
   #startedAt: Instant | undefined
+  /** When somebody last addressed it. */
+  #usedAt: Instant
+  #clockKHz: number
 
   constructor(memory: ChipMemory, ports: DevicePorts, now: Instant) {
     this.#ports = ports
+    this.#usedAt = now
+    this.#clockKHz = ports.clockKHz ?? DEFAULT_CLOCK_KHZ
     const choices = ports.choices ?? DEFAULT_CHOICES
     this.#registers = new ChipRegisters(this.#link, memory.bus, choices)
     this.#machine = new TrustXMachine(memory, ports.crypto, now, choices)
@@ -83,12 +84,18 @@ export class TrustXDevice {
     return this.#isAwake(now) ? this.#registers.read(count, now) : undefined
   }
 
+  /** The bus clock has this speed from now on, in kHz; the chip counts no faster than its mode allows. */
+  setClock(kHz: number): void {
+    this.#clockKHz = kHz
+  }
+
   /** Gets power: everything volatile starts over. A warm reset is a loss of power too short to notice. */
   powerUp(now: Instant): void {
     this.#registers.reset()
     this.#machine.powerUp(now)
     const { timing } = this.#ports
     this.#startedAt = timing === undefined ? now : later(now, timing.start)
+    this.#usedAt = this.#startedAt
   }
 
   /** Loses power; the count of security events is kept. Harmless when repeated. */
@@ -99,19 +106,55 @@ export class TrustXDevice {
     if (memory !== this.#machine.memory) this.#remember(memory)
   }
 
+  /** Tells whether it answers its address now; a sleeping chip does not, and wakes up from being addressed. */
   #isAwake(now: Instant): boolean {
-    return this.#startedAt !== undefined && now >= this.#startedAt
+    if (this.#startedAt === undefined || now < this.#startedAt) return false
+    const wake = this.#ports.timing?.wake
+    if (wake !== undefined && this.#isAsleep(now)) {
+      this.#startedAt = later(now, wake)
+      this.#usedAt = this.#startedAt
+      return false
+    }
+    this.#usedAt = now
+    return true
+  }
+
+  /** After the delay of E0C3 without being addressed, once all work is done and no security event counts any more. */
+  #isAsleep(now: Instant): boolean {
+    if (now < later(this.#usedAt, millis(this.#machine.status(OID.SLEEP_DELAY)))) return false
+    return this.#link.isIdle && this.#machine.securityEvents(now) === 0
   }
 
   #execute(command: Uint8Array, now: Instant): void {
-    const { response, memory, delay } = this.#machine.execute(command, now)
+    const milliamperes = this.#machine.status(OID.CURRENT_LIMIT)
+    const execution = this.#machine.execute(command, now)
+    const { response, memory } = execution
     const { timing } = this.#ports
-    const readyAt = timing === undefined ? now : later(now, millis(delay + timing.command((command[0] ?? 0) & 0x7f)))
+    const readyAt =
+      timing === undefined ? now : later(now, this.#duration(timing, command, { ...execution, milliamperes }))
     const isDone = memory === undefined || this.#ports.keep(memory)
     this.#link.respond(isDone ? response : this.#machine.undo(), readyAt)
+  }
+
+  #duration(timing: ChipTiming, command: Uint8Array, done: Execution & { readonly milliamperes: number }): Millis {
+    const { response, delay, curveBytes, milliamperes } = done
+    const takes = timing.command({
+      code: (command[0] ?? 0) & 0x7f,
+      commandBytes: command.length,
+      responseBytes: response.length,
+      curveBytes,
+      isRefused: response === ERROR_RESPONSE,
+      frameBytesMax: this.#link.frameBytesMax,
+      kHz: Math.min(this.#clockKHz, this.#registers.kHzMax),
+      milliamperes,
+    })
+    return millis(delay + takes)
   }
 
   #remember(memory: ChipMemory): void {
     if (this.#ports.keep(memory)) this.#machine.memory = memory
   }
 }
+
+/** What the vendor's library runs the bus at unless it is told otherwise. */
+const DEFAULT_CLOCK_KHZ = 400

@@ -1,4 +1,4 @@
-import type { I2cBus } from '@birthmark/chip/i2c'
+import type { I2cBus, StopSignal } from '@birthmark/chip/i2c'
 import { concat, isFault, uint16 } from '@birthmark/foundation/kernel'
 import { COMMAND, DATA_BYTES_MAX, decodeFields, encodeField } from './apdu.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
@@ -21,10 +21,26 @@ export interface PublicKey {
  * effect. What a method's own documentation lists was refused by the chip and had no effect.
  */
 export class TrustXDriver {
-  readonly #connection: Connection
+  protected readonly connection: Connection
+  readonly #signal: StopSignal | undefined
 
-  constructor(bus: I2cBus, options: ConnectionOptions) {
-    this.#connection = new Connection(bus, options)
+  /** @param bus Where the chip is; or the connection of another driver to the same chip, see {@link until}. */
+  constructor(bus: I2cBus | Connection, options: ConnectionOptions, signal?: StopSignal) {
+    this.connection = bus instanceof Connection ? bus : new Connection(bus, options)
+    this.#signal = signal
+  }
+
+  /**
+   * Gives the same chip to work with until `signal` is given. A call that waits for its turn is dropped then; one under
+   * way is broken off, and the chip is reset before the next command. Both fail with `TRUST_X_CANCELLED`, whose context
+   * tells by `executed` whether the command may have taken effect.
+   *
+   * ```ts
+   * const signature = await chip.until(AbortSignal.timeout(500)).calcSign(0xe0f1, digest)
+   * ```
+   */
+  until(signal: StopSignal): TrustXDriver {
+    return new TrustXDriver(this.connection, this.connection.options, signal)
   }
 
   /**
@@ -33,10 +49,10 @@ export class TrustXDriver {
    * @throws `TRUST_X_INVALID_OID`, `TRUST_X_ACCESS_DENIED`, `TRUST_X_BOUNDARY_EXCEEDED`
    */
   getDataObject(oid: number, offset = 0): Promise<Uint8Array> {
-    return this.#connection.inTurn(async () => {
+    return this.#inTurn(async () => {
       const pieces: Uint8Array[] = []
       for (let at = offset; ; at += READ_BYTES_MAX) {
-        const piece = await this.#readPiece(oid, at, at > offset)
+        const piece = await this.#readPiece(oid, at, at > offset || at === 0)
         pieces.push(piece)
         if (piece.length < READ_BYTES_MAX) return pieces.length === 1 ? piece : concat(...pieces)
       }
@@ -57,7 +73,7 @@ export class TrustXDriver {
 
   /**
    * Writes into a data object, in as many pieces as it takes. With `erase` what was there before is gone, also when
-   * a later piece fails.
+   * a later piece fails; a fault in a later piece says `executed: 'unknown'`, because those before are written.
    *
    * @throws `TRUST_X_INVALID_OID`, `TRUST_X_ACCESS_DENIED`, `TRUST_X_BOUNDARY_EXCEEDED`, `TRUST_X_INVALID_FIELD`
    */
@@ -66,17 +82,13 @@ export class TrustXDriver {
     data: Uint8Array,
     options: { readonly offset?: number; readonly erase?: boolean } = {},
   ): Promise<void> {
-    return this.#connection.inTurn(async () => {
+    return this.#inTurn(async () => {
       let param: number = options.erase === true ? PARAM.ERASE : PARAM.CONTENT
       for (let at = 0; at === 0 || at < data.length; at += WRITE_BYTES_MAX) {
         const place = concat(uint16(oid), uint16((options.offset ?? 0) + at))
-        await this.#send(
-          'SetDataObject',
-          COMMAND.SET_DATA_OBJECT,
-          param,
-          place,
-          data.subarray(at, at + WRITE_BYTES_MAX),
-        )
+        const piece = data.subarray(at, at + WRITE_BYTES_MAX)
+        const command = { name: 'SetDataObject', code: COMMAND.SET_DATA_OBJECT, param, data: [place, piece] }
+        await this.connection.send({ ...command, follows: at > 0 }, this.#signal)
         param = PARAM.CONTENT
       }
     })
@@ -196,10 +208,12 @@ export class TrustXDriver {
 
   /** Computes SHA-256 of a message of any length. */
   calcHash(message: Uint8Array): Promise<Uint8Array> {
-    return this.#connection.inTurn(async () => {
+    return this.#inTurn(async () => {
       const send = (step: number, part: Uint8Array): Promise<Uint8Array> =>
         this.#send('CalcHash', COMMAND.CALC_HASH, PARAM.SHA256, encodeField(step, part))
-      if (message.length <= HASH_BYTES_MAX) return digestIn(await send(HASH_STEP.START_FINAL, message))
+      // Hashing in one step is defined for a message that has bytes.
+      const isShort = message.length > 0 && message.length <= HASH_BYTES_MAX
+      if (isShort) return digestIn(await send(HASH_STEP.START_FINAL, message))
       let at = HASH_BYTES_MAX
       await send(HASH_STEP.START, message.subarray(0, at))
       for (; at + HASH_BYTES_MAX < message.length; at += HASH_BYTES_MAX) {
@@ -247,7 +261,7 @@ export class TrustXDriver {
    * @throws `TRUST_X_KEY_USAGE`, `TRUST_X_INVALID_OID`, `TRUST_X_INVALID_LENGTH`
    */
   authenticate(oid: number, challenge: Uint8Array): Promise<Uint8Array> {
-    return this.#connection.inTurn(async () => {
+    return this.#inTurn(async () => {
       await this.#send('SetAuthScheme', COMMAND.SET_AUTH_SCHEME, PARAM.AUTH_ECDSA, uint16(oid))
       await this.#send('SetAuthMsg', COMMAND.SET_AUTH_MSG, PARAM.CHALLENGE, challenge)
       return signatureOf(await this.#send('GetAuthMsg', COMMAND.GET_AUTH_MSG, PARAM.RESPONSE), 'GetAuthMsg')
@@ -261,26 +275,30 @@ export class TrustXDriver {
 
   /** Lets go of the bus; commands under way fail. */
   close(): Promise<void> {
-    return this.#connection.close()
+    return this.connection.close()
   }
 
-  async #readPiece(oid: number, at: number, isFollowing: boolean): Promise<Uint8Array> {
+  async #readPiece(oid: number, at: number, mayBeEnd: boolean): Promise<Uint8Array> {
     const place = concat(uint16(oid), uint16(at), uint16(READ_BYTES_MAX))
     try {
       return await this.#send('GetDataObject', COMMAND.GET_DATA_OBJECT, PARAM.CONTENT, place)
     } catch (error) {
-      // The last piece ended exactly where the data does.
-      if (isFollowing && isFault(error, 'TRUST_X_BOUNDARY_EXCEEDED')) return NOTHING
+      // Nothing from here on: the last piece ended exactly where the data does, or the object is empty.
+      if (mayBeEnd && isFault(error, 'TRUST_X_BOUNDARY_EXCEEDED')) return NOTHING
       throw error
     }
   }
 
   #command(name: string, code: number, param: number, ...data: readonly Uint8Array[]): Promise<Uint8Array> {
-    return this.#connection.inTurn(() => this.#send(name, code, param, ...data))
+    return this.#inTurn(() => this.#send(name, code, param, ...data))
   }
 
   #send(name: string, code: number, param: number, ...data: readonly Uint8Array[]): Promise<Uint8Array> {
-    return this.#connection.send({ name, code, param, data })
+    return this.connection.send({ name, code, param, data }, this.#signal)
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.connection.inTurn(work, this.#signal)
   }
 }
 
@@ -328,8 +346,9 @@ function signatureOf(integers: Uint8Array, command: string): Uint8Array {
   return writeShort(DER.SEQUENCE, integers)
 }
 
+/** The chip said that it was done, but not with what. */
 function invalidResponse(command: string): Error {
-  return trustXFault('TRUST_X_RESPONSE_INVALID', { command, executed: 'unknown' })
+  return trustXFault('TRUST_X_RESPONSE_INVALID', { command, executed: 'yes' })
 }
 
 const PARAM = {

@@ -1,7 +1,8 @@
 import { type Fault, type FaultContext, faults, type Raise } from '@birthmark/foundation/kernel'
 
 /**
- * What can go wrong with a Trust X. The context's `executed` says whether a command took effect: `no`, or `unknown`.
+ * What can go wrong with a Trust X. The context's `executed` says whether a command took effect: `no`, `yes` or
+ * `unknown`.
  * The first block has one row per error code of the chip.
  */
 export const TRUST_X_FAULTS = {
@@ -120,9 +121,13 @@ export const TRUST_X_FAULTS = {
   },
   TRUST_X_COMMAND_LOST: {
     blame: 'peer',
-    message: 'the chip was lost during {command} ({why})',
-    remedy:
-      'Bring the chip back; the command may have been carried out, so look what the chip holds before you repeat.',
+    message: 'the chip was lost during {command} ({why}); carried out: {executed}',
+    remedy: 'Bring the chip back; where it does not say "no", look what the chip holds before you repeat.',
+  },
+  TRUST_X_CANCELLED: {
+    blame: 'caller',
+    message: '{command} was cancelled; carried out: {executed}',
+    remedy: 'Look what the chip holds before you repeat it, unless it was certainly not carried out.',
   },
   TRUST_X_RESPONSE_INVALID: {
     blame: 'peer',

@@ -24,6 +24,8 @@ export interface Execution {
   readonly memory: ChipMemory | undefined
   /** What the security monitor made the command wait. */
   readonly delay: Millis
+  /** Length of the curve's numbers, in bytes, when a point was multiplied. */
+  readonly curveBytes: number | undefined
 }
 
 /**
@@ -59,12 +61,14 @@ export class TrustXMachine {
     this.#before = state.memory
     state.now = now
     state.securityDelay = millis(0)
+    state.curveBytes = undefined
     const outcome = this.#outcome(bytes)
     const memory = state.memory === this.#before ? undefined : state.memory
-    if (!isRefusal(outcome)) return { response: encodeResponse(outcome), memory, delay: state.securityDelay }
+    const effort = { memory, delay: state.securityDelay, curveBytes: state.curveBytes }
+    if (!isRefusal(outcome)) return { response: encodeResponse(outcome), ...effort }
     // Of several errors before the host asks, the highest number is kept (Trust M manual v3.70, last error code).
     state.lastError = Math.max(state.lastError, outcome)
-    return { response: ERROR_RESPONSE, memory, delay: state.securityDelay }
+    return { response: ERROR_RESPONSE, ...effort }
   }
 
   /** Takes back what the last command changed in the memory, and gives the response that says so. */
@@ -74,11 +78,21 @@ export class TrustXMachine {
     return ERROR_RESPONSE
   }
 
+  /** Gives the value of a one-byte status object. */
+  status(oid: number): number {
+    return objectIn(this.#state.memory, oid)?.content[0] ?? 0
+  }
+
+  /** What object E0C5 reads now. */
+  securityEvents(now: Instant): number {
+    this.#state.now = now
+    return this.#state.securityEvents
+  }
+
   /** Gives what the chip remembers when it loses power now, security events included. */
   memoryAt(now: Instant): ChipMemory {
     const { memory } = this.#state
-    this.#state.now = now
-    const count = this.#state.securityEvents
+    const count = this.securityEvents(now)
     const object = objectIn(memory, OID.SECURITY_EVENTS)
     if (object === undefined || object.content[0] === count) return memory
     return withObject(memory, OID.SECURITY_EVENTS, { ...object, content: Uint8Array.of(count) })
@@ -90,9 +104,10 @@ export class TrustXMachine {
   }
 
   #outcome(bytes: Uint8Array): Outcome {
+    // Bit 7 of Cmd comes first, whatever else is wrong with the command.
+    if ((bytes[0] ?? 0) >= 0x80) this.#state.lastError = 0
     const command = decodeCommand(bytes)
     if (isRefusal(command)) return command
-    if (command.clearsError) this.#state.lastError = 0
     return this.#perform(command)
   }
 

@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type Fault, faults, type Raise } from '../kernel/index.ts'
+import { Fault, faults, type Raise } from '../kernel/index.ts'
 
 export const FILE_FAULTS = {
   FILE_NOT_PERMITTED: {
@@ -48,6 +49,35 @@ export function replaceFile(
   } catch (error) {
     discardDraft(draft)
     throw asFileFault(error, path)
+  }
+}
+
+/**
+ * Does what {@link replaceFile} does, in constant memory, for content that comes in parts. When `parts` throws, the
+ * file that was there stays.
+ *
+ * @throws `FILE_NOT_PERMITTED`, `DISK_FULL`, `FILE_UNUSABLE`, and every fault that `parts` throws
+ */
+export async function replaceFileInParts(
+  path: string,
+  parts: AsyncIterable<string>,
+  options: { readonly mode?: number } = {},
+): Promise<void> {
+  const draft = `${path}.new`
+  try {
+    await rm(draft, { force: true })
+    const file = await open(draft, 'wx', options.mode ?? 0o600)
+    try {
+      await file.writeFile(parts)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(draft, path)
+    flushFolder(dirname(path))
+  } catch (error) {
+    discardDraft(draft)
+    throw error instanceof Fault ? error : asFileFault(error, path)
   }
 }
 

@@ -7,6 +7,7 @@ export {
   makeFolder,
   readTextFile,
   replaceFile,
+  replaceFileInParts,
   writeAll,
 } from './files.ts'
 export { pause, systemClock, systemEntropy, systemTimers } from './machine.ts'

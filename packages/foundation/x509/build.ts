@@ -4,13 +4,19 @@
  */
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema'
 import {
+  AccessDescription,
   Attribute,
+  AuthorityInfoAccessSyntax,
   AuthorityKeyIdentifier,
   BasicConstraints,
   CertificatePolicies,
+  CRLDistributionPoints,
+  DistributionPoint,
+  DistributionPointName,
   ExtendedKeyUsage,
   Extension,
   Extensions as ExtensionList,
+  GeneralName,
   KeyIdentifier,
   KeyUsage as KeyUsageBits,
   KeyUsageFlags,
@@ -25,6 +31,7 @@ import { encodeDer } from './der-writer.ts'
 import { EXTENSION_OIDS, EXTENSION_REQUEST, type KeyUsage, PURPOSES } from './extensions.ts'
 import { type AlternativeName, buildAlternativeName } from './general-name.ts'
 import { type DistinguishedName, encodeName } from './name.ts'
+import type { ProfileExtension } from './profile.ts'
 
 /** What goes into a TBSCertificate. Of the extensions, those that are `undefined` or empty are left out. */
 export interface TbsDraft {
@@ -45,6 +52,10 @@ export interface TbsDraft {
   readonly subjectAlternativeNames: readonly AlternativeName[]
   readonly subjectKeyIdentifier: Uint8Array
   readonly authorityKeyIdentifier: Uint8Array | undefined
+  readonly crlUrls?: readonly string[]
+  readonly ocspUrls?: readonly string[]
+  readonly issuerUrls?: readonly string[]
+  readonly extensions?: readonly ProfileExtension[]
 }
 
 /**
@@ -73,8 +84,13 @@ export function buildValidity(notBefore: Instant, notAfter: Instant): Uint8Array
 }
 
 /** Puts a signature under `message`: the shape of certificates and requests (RFC 5280 §4.1, RFC 2986 §4). */
-export function encodeSigned(message: Uint8Array, algorithm: Uint8Array, signature: Uint8Array): Uint8Array {
-  return encodeDer(TAG.SEQUENCE, message, algorithm, encodeDer(TAG.BIT_STRING, NO_UNUSED_BITS, signature))
+export function encodeSigned(
+  message: Uint8Array,
+  algorithm: Uint8Array,
+  signature: Uint8Array,
+  after: Uint8Array = new Uint8Array(),
+): Uint8Array {
+  return encodeDer(TAG.SEQUENCE, message, algorithm, encodeDer(TAG.BIT_STRING, NO_UNUSED_BITS, signature), after)
 }
 
 /**
@@ -113,7 +129,32 @@ function buildExtensions(draft: TbsDraft): Extension[] {
     const keyIdentifier = new KeyIdentifier(draft.authorityKeyIdentifier)
     list.push(extension('authorityKeyIdentifier', new AuthorityKeyIdentifier({ keyIdentifier })))
   }
-  return list
+  return [...list, ...pointers(draft), ...(draft.extensions ?? []).map(ownExtension)]
+}
+
+/** Where to ask about the certificate and its issuer (RFC 5280 §4.2.1.13 and §4.2.2.1). */
+function pointers({ crlUrls = [], ocspUrls = [], issuerUrls = [] }: TbsDraft): Extension[] {
+  const points = crlUrls.map((url) => new DistributionPoint({ distributionPoint: fullName(url) }))
+  const accesses = [
+    ...ocspUrls.map((url) => new AccessDescription({ accessMethod: OCSP, accessLocation: urlName(url) })),
+    ...issuerUrls.map((url) => new AccessDescription({ accessMethod: CA_ISSUERS, accessLocation: urlName(url) })),
+  ]
+  return [
+    ...(points.length > 0 ? [extension('crlDistributionPoints', new CRLDistributionPoints(points))] : []),
+    ...(accesses.length > 0 ? [extension('authorityInfoAccess', new AuthorityInfoAccessSyntax(accesses))] : []),
+  ]
+}
+
+function fullName(url: string): DistributionPointName {
+  return new DistributionPointName({ fullName: [urlName(url)] })
+}
+
+function urlName(url: string): GeneralName {
+  return new GeneralName({ uniformResourceIdentifier: url })
+}
+
+function ownExtension({ oid, critical, value }: ProfileExtension): Extension {
+  return new Extension({ extnID: oid, critical, extnValue: new OctetString(value) })
 }
 
 function alternativeNames(names: readonly AlternativeName[], critical: boolean): Extension {
@@ -143,6 +184,10 @@ const FLAGS: Readonly<Record<KeyUsage, number>> = {
   encipherOnly: KeyUsageFlags.encipherOnly,
   decipherOnly: KeyUsageFlags.decipherOnly,
 }
+
+/** RFC 5280 §4.2.2.1: id-ad-ocsp and id-ad-caIssuers. */
+const OCSP = '1.3.6.1.5.5.7.48.1'
+const CA_ISSUERS = '1.3.6.1.5.5.7.48.2'
 
 const VERSION_3 = Uint8Array.of(2)
 const NO_UNUSED_BITS = Uint8Array.of(0)

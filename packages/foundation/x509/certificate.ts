@@ -1,4 +1,4 @@
-import { createHash, type KeyObject } from 'node:crypto'
+import { hash, type KeyObject } from 'node:crypto'
 import { type Fault, type Instant, isFault, toHex } from '../kernel/index.ts'
 import { DerError } from './der.ts'
 import type { KeyUsage } from './extensions.ts'
@@ -153,5 +153,5 @@ function withoutSignOctet(integer: Uint8Array): Uint8Array {
 }
 
 function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return hash('sha256', bytes)
 }

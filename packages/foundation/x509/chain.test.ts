@@ -144,7 +144,7 @@ const WRONG_PURPOSE: readonly { why: string; profile: CertificateProfile }[] = [
     why: 'one for any purpose, which TLS libraries do not take for this one',
     profile: { ...DEVICE, extendedKeyUsage: ['any'] },
   },
-  { why: 'one that only enciphers keys', profile: { ...VENDOR_DEVICE, keyUsage: ['keyEncipherment'] } },
+  { why: 'one that only signs contracts', profile: { ...VENDOR_DEVICE, keyUsage: ['nonRepudiation'] } },
   { why: 'one of an own purpose', profile: { ...DEVICE, extendedKeyUsage: ['1.2.3'] } },
 ]
 for (const { why, profile } of WRONG_PURPOSE) {

@@ -13,8 +13,8 @@ export const INTERMEDIATES_COUNT_MAX = 32
 /** Most signatures that are verified for one chain, at some 50 microseconds each; then `CHAIN_SEARCH_EXHAUSTED`. */
 export const SIGNATURE_CHECKS_MAX = 64
 
-/** What a chain is verified for. */
-export type ChainPurpose = 'serverAuth' | 'clientAuth'
+/** What a chain is verified for; `tpmEndorsement` is the TCG's purpose of the keys that come with a TPM. */
+export type ChainPurpose = 'serverAuth' | 'clientAuth' | 'tpmEndorsement'
 
 /** A certificate, whom to trust, and what may lie between. */
 export interface ChainRequest {
@@ -164,8 +164,8 @@ const checkUnderstood: Check = (certificate) => {
 /** RFC 5280 §4.2.1.3 and §4.2.1.12, read as OpenSSL does: anyExtendedKeyUsage does not stand for a TLS purpose. */
 const checkLeafPurpose: Check = (certificate, below, request) => {
   const { keyUsage } = certificate
-  const mayTls = keyUsage === undefined || TLS_KEY_USAGES[request.purpose].some((usage) => keyUsage.includes(usage))
-  return mayTls ? checkExtendedPurpose(certificate, below, request) : wrongPurpose(certificate, request)
+  const mayServe = keyUsage === undefined || LEAF_KEY_USAGES[request.purpose].some((usage) => keyUsage.includes(usage))
+  return mayServe ? checkExtendedPurpose(certificate, below, request) : wrongPurpose(certificate, request)
 }
 
 /** An issuer that names purposes issues for these alone, as OpenSSL, NSS and CryptoAPI read it. */
@@ -192,9 +192,10 @@ const LEAF_CHECKS: readonly Check[] = [checkValidity, checkUnderstood, checkLeaf
 const ISSUER_CHECKS: readonly Check[] = [checkValidity, checkUnderstood, checkCa, checkPathLength, checkExtendedPurpose]
 
 /** Any of these is enough; which one TLS needs depends on the cipher suite (RFC 5280 §4.2.1.12). */
-const TLS_KEY_USAGES: Readonly<Record<ChainPurpose, readonly KeyUsage[]>> = {
+const LEAF_KEY_USAGES: Readonly<Record<ChainPurpose, readonly KeyUsage[]>> = {
   serverAuth: ['digitalSignature', 'keyEncipherment', 'keyAgreement'],
   clientAuth: ['digitalSignature', 'keyAgreement'],
+  tpmEndorsement: ['keyEncipherment', 'keyAgreement'],
 }
 
 function keyIdentifiersAgree(below: Certificate, issuer: Certificate): boolean {

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AsnConvert } from '@peculiar/asn1-schema'
-import { CertificateList, CRLNumber, CRLReason, id_ce_cRLNumber, id_ce_cRLReasons } from '@peculiar/asn1-x509'
+import {
+  BaseCRLNumber,
+  CertificateList,
+  CRLNumber,
+  CRLReason,
+  FreshestCRL,
+  IssuingDistributionPoint,
+  id_ce_cRLNumber,
+  id_ce_cRLReasons,
+  id_ce_deltaCRLIndicator,
+  id_ce_freshestCRL,
+  id_ce_issuingDistributionPoint,
+} from '@peculiar/asn1-x509'
 import { concat, days, instant, isFault, later, toHex } from '../kernel/index.ts'
 import { type CrlRequest, type Signer, SoftwareSigner, signCrl } from './index.ts'
 import { makeCa, makeIdentity, makeRoot, NOW } from './testing/pki.ts'
@@ -50,6 +62,10 @@ const REFUSED: readonly { why: string; change: Partial<CrlRequest> }[] = [
   { why: 'an issuer that is no CA', change: { issuer: device.certificate } },
   { why: 'an end before the beginning', change: { nextUpdate: NOW } },
   { why: 'a fraction for a number', change: { number: 0.5 } },
+  { why: 'an addition to a list that is not before it', change: { base: 7 } },
+  { why: 'an addition to an addition', change: { base: 6, freshest: 'http://a/b' } },
+  { why: 'a place behind TLS', change: { distributionPoint: 'https://a/b' } },
+  { why: 'a place that is no URL', change: { freshest: 'http://a b' } },
   { why: 'a serial number that is none', change: { revoked: [{ serial: 'x', at: NOW, reason: 'superseded' }] } },
   { why: 'a serial number twice', change: { revoked: [...REQUEST.revoked, ...REQUEST.revoked] } },
 ]
@@ -60,6 +76,28 @@ for (const { why, change } of REFUSED) {
     )
   })
 }
+
+test('an addition says what it adds to, and a list of some certificates says of which', async () => {
+  const places = { distributionPoint: 'http://pki.example/crl/1.crl' }
+  const extensionsOf = async (request: CrlRequest) => {
+    const { crlExtensions = [] } = AsnConvert.parse(await signCrl(request, issuing.signer), CertificateList).tbsCertList
+    return new Map(crlExtensions.map((extension) => [extension.extnID, extension]))
+  }
+  const addition = await extensionsOf({ ...REQUEST, ...places, base: 5 })
+  const indicator = addition.get(id_ce_deltaCRLIndicator)
+  assert.ok(indicator?.critical)
+  assert.equal(AsnConvert.parse(indicator.extnValue.buffer, BaseCRLNumber).value, 5)
+  const point = addition.get(id_ce_issuingDistributionPoint)
+  assert.ok(point?.critical)
+  const [name] = AsnConvert.parse(point.extnValue.buffer, IssuingDistributionPoint).distributionPoint?.fullName ?? []
+  assert.equal(name?.uniformResourceIdentifier, places.distributionPoint)
+  const full = await extensionsOf({ ...REQUEST, ...places, freshest: 'http://pki.example/crl/1-delta.crl' })
+  assert.equal(full.get(id_ce_deltaCRLIndicator), undefined)
+  const freshest = full.get(id_ce_freshestCRL)
+  assert.ok(freshest && !freshest.critical)
+  const [first] = AsnConvert.parse(freshest.extnValue.buffer, FreshestCRL)
+  assert.equal(first?.distributionPoint?.fullName?.[0]?.uniformResourceIdentifier, 'http://pki.example/crl/1-delta.crl')
+})
 
 test('a list is signed by its issuer’s key alone, and a faulty signature does not leave', async () => {
   const other = await SoftwareSigner.generate('ecdsa-p256-sha256')

@@ -1,5 +1,7 @@
+import type { KeyObject } from 'node:crypto'
 import { type Fault, isFault } from '../kernel/index.ts'
 import { buildExtensionRequest, encodeSigned } from './build.ts'
+import { buildAttributes } from './csr-challenge.ts'
 import { constructed, DerError, DerReader, enterDer, TAG } from './der.ts'
 import { readOid, readSmallInteger } from './der-values.ts'
 import { encodeDer } from './der-writer.ts'
@@ -9,7 +11,14 @@ import type { AlternativeName } from './general-name.ts'
 import { type DistinguishedName, encodeName, readName } from './name.ts'
 import { fromPem } from './pem.ts'
 import { isSupportedKey, type KeyAlgorithm, readKeyAlgorithm } from './public-key.ts'
-import { algorithmIdentifier, isSignedWith, openVerificationKey, readSigned, type Signed } from './signature.ts'
+import {
+  algorithmIdentifier,
+  isSignedWith,
+  isSignedWithAside,
+  openVerificationKey,
+  readSigned,
+  type Signed,
+} from './signature.ts'
 import type { Signer } from './signer.ts'
 
 /** Largest certificate request that is read, in bytes of DER; those in use have 200 to 2000. */
@@ -19,6 +28,8 @@ export const CSR_BYTES_MAX = 16_384
 export interface CsrRequest {
   readonly subject: DistinguishedName
   readonly subjectAlternativeNames?: readonly AlternativeName[]
+  /** What whoever will issue wants signed, so that the request is known to be fresh: 1 to 128 ASCII characters. */
+  readonly challenge?: string
   readonly signer: Signer
 }
 
@@ -29,13 +40,13 @@ export interface CsrRequest {
  * @throws `NAME_INVALID`, `ALTERNATIVE_NAME_INVALID` (caller), and what the signer throws
  */
 export async function createCsr(request: CsrRequest): Promise<Uint8Array> {
-  const { subject, subjectAlternativeNames = [], signer } = request
+  const { subject, subjectAlternativeNames = [], challenge, signer } = request
   const info = encodeDer(
     TAG.SEQUENCE,
     encodeDer(TAG.INTEGER, VERSION_1),
     encodeName(subject),
     signer.publicKey,
-    encodeDer(constructed(0), buildExtensionRequest(subjectAlternativeNames)),
+    encodeDer(constructed(0), ...buildAttributes(buildExtensionRequest(subjectAlternativeNames), challenge)),
   )
   return encodeSigned(info, algorithmIdentifier(signer.algorithm), await signer.sign(info))
 }
@@ -45,10 +56,22 @@ export async function createCsr(request: CsrRequest): Promise<Uint8Array> {
  * certificate, is for the issuer to decide; requested extensions other than alternative names are not looked at.
  *
  * @param input DER, or PEM text with exactly one request.
+ * @param accepted What is taken beside EC and RSA keys; nothing unless given.
  * @throws `CSR_UNREADABLE`, `CSR_KEY_UNSUPPORTED`, `CSR_SIGNATURE_INVALID` (peer), in this order
  */
-export function verifyCsr(input: Uint8Array | string): VerifiedCsr {
-  return VerifiedCsr.verify(input)
+export function verifyCsr(input: Uint8Array | string, accepted: AcceptedKeys = {}): VerifiedCsr {
+  return VerifiedCsr.verify(input, accepted)
+}
+
+/** Does what {@link verifyCsr} does, with the arithmetic on another thread. Throws the same. */
+export function verifyCsrAside(input: Uint8Array | string, accepted: AcceptedKeys = {}): Promise<VerifiedCsr> {
+  return VerifiedCsr.verifyAside(input, accepted)
+}
+
+/** Kinds of keys that are not taken from everybody. */
+export interface AcceptedKeys {
+  /** Whether a request may hold an ML-DSA-65 key (RFC 9881), which few programs can read as yet. */
+  readonly mlDsa?: boolean
 }
 
 /** The statement "whoever made this request held the private key". Only {@link verifyCsr} makes one. */
@@ -69,12 +92,16 @@ export class VerifiedCsr {
   }
 
   /** Use {@link verifyCsr}. @throws `CSR_UNREADABLE`, `CSR_KEY_UNSUPPORTED`, `CSR_SIGNATURE_INVALID` (peer) */
-  static verify(input: Uint8Array | string): VerifiedCsr {
-    const { der, signed, fields } = readCsr(input)
-    const { keyAlgorithm, publicKey } = fields
-    const key = isSupportedKey(keyAlgorithm) ? openVerificationKey(publicKey) : undefined
-    if (key === undefined) throw x509Fault('CSR_KEY_UNSUPPORTED', { keyAlgorithm })
+  static verify(input: Uint8Array | string, accepted: AcceptedKeys): VerifiedCsr {
+    const { key, der, signed, fields } = openCsr(input, accepted)
     if (!isSignedWith(key, signed)) throw x509Fault('CSR_SIGNATURE_INVALID')
+    return new VerifiedCsr(der, fields)
+  }
+
+  /** Use {@link verifyCsrAside}. Throws what {@link verify} throws. */
+  static async verifyAside(input: Uint8Array | string, accepted: AcceptedKeys): Promise<VerifiedCsr> {
+    const { key, der, signed, fields } = openCsr(input, accepted)
+    if (!(await isSignedWithAside(key, signed))) throw x509Fault('CSR_SIGNATURE_INVALID')
     return new VerifiedCsr(der, fields)
   }
 
@@ -91,7 +118,22 @@ interface CsrFields {
   readonly keyAlgorithm: KeyAlgorithm
 }
 
-function readCsr(input: Uint8Array | string): { der: Uint8Array; signed: Signed; fields: CsrFields } {
+function openCsr(input: Uint8Array | string, accepted: AcceptedKeys): ReadCsr & { readonly key: KeyObject } {
+  const csr = readCsr(input)
+  const { keyAlgorithm, publicKey } = csr.fields
+  const taken = isSupportedKey(keyAlgorithm) && (keyAlgorithm !== 'ml-dsa-65' || accepted.mlDsa === true)
+  const key = taken ? openVerificationKey(publicKey) : undefined
+  if (key === undefined) throw x509Fault('CSR_KEY_UNSUPPORTED', { keyAlgorithm })
+  return { ...csr, key }
+}
+
+interface ReadCsr {
+  readonly der: Uint8Array
+  readonly signed: Signed
+  readonly fields: CsrFields
+}
+
+function readCsr(input: Uint8Array | string): ReadCsr {
   try {
     const der = derOf(input)
     const signed = readSigned(der)

@@ -122,8 +122,8 @@ function readAuthorityKeyIdentifier(value: Uint8Array): Partial<Extensions> {
   return { authorityKeyIdentifier: identifier && toHex(identifier.content) }
 }
 
-/** Bit 0 first. */
-const KEY_USAGES: readonly KeyUsage[] = [
+/** Every key usage, in the order of its bits. */
+export const KEY_USAGES: readonly [KeyUsage, ...KeyUsage[]] = [
   'digitalSignature',
   'nonRepudiation',
   'keyEncipherment',
@@ -135,7 +135,7 @@ const KEY_USAGES: readonly KeyUsage[] = [
   'decipherOnly',
 ]
 
-/** Extended key usages with a name (RFC 5280 §4.2.1.12). */
+/** Extended key usages with a name (RFC 5280 §4.2.1.12; the last is the TCG's). */
 export const PURPOSES = {
   any: '2.5.29.37.0',
   serverAuth: '1.3.6.1.5.5.7.3.1',
@@ -144,21 +144,24 @@ export const PURPOSES = {
   emailProtection: '1.3.6.1.5.5.7.3.4',
   timeStamping: '1.3.6.1.5.5.7.3.8',
   OCSPSigning: '1.3.6.1.5.5.7.3.9',
+  tpmEndorsement: '2.23.133.8.1',
 } as const
 const PURPOSE_BY_OID: ReadonlyMap<string, string> = new Map(
   Object.entries(PURPOSES).map(([name, oid]) => [oid, name] as const),
 )
 
-/** The extensions that are read and written here (RFC 5280 §4.2.1). */
+/** The extensions that are written here, of which all but the pointers are read (RFC 5280 §4.2). */
 export const EXTENSION_OIDS = {
   subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAlternativeNames: '2.5.29.17',
   issuerAlternativeNames: '2.5.29.18',
   basicConstraints: '2.5.29.19',
+  crlDistributionPoints: '2.5.29.31',
   policies: '2.5.29.32',
   authorityKeyIdentifier: '2.5.29.35',
   extendedKeyUsage: '2.5.29.37',
+  authorityInfoAccess: '1.3.6.1.5.5.7.1.1',
 } as const
 
 /** The attribute of a certificate request that lists wanted extensions (RFC 2985 §5.4.2). */

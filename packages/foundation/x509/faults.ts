@@ -42,11 +42,35 @@ export const X509_FAULTS = {
     message: 'a private key cannot be stored under an empty passphrase',
     remedy: 'Choose a passphrase of at least one character, better a long one.',
   },
+  PKCS12_UNREADABLE: {
+    blame: 'peer',
+    message: 'the PKCS#12 file cannot be read: {why}',
+    remedy: "Write it again with 'openssl pkcs12 -export', or import key and certificate as PEM.",
+    spec: 'RFC 7292 §4',
+  },
+  PKCS12_PASSPHRASE_WRONG: {
+    blame: 'operator',
+    message: 'the passphrase does not open the PKCS#12 file, or the file was changed',
+    remedy: 'Give the passphrase that the file was exported with.',
+    spec: 'RFC 7292 §5.1',
+  },
   CERTIFICATE_UNREADABLE: {
     blame: 'peer',
     message: 'the certificate cannot be read: {why}',
     remedy: 'Send one X.509 certificate, as DER or as PEM.',
     spec: 'RFC 5280 §4.1',
+  },
+  PKCS7_UNREADABLE: {
+    blame: 'peer',
+    message: 'the PKCS#7 bundle cannot be read: {why}',
+    remedy: 'Send a bundle of bare certificates in DER, as openssl crl2pkcs7 -nocrl writes it.',
+    spec: 'RFC 5652 §5.1',
+  },
+  OCSP_REQUEST_UNREADABLE: {
+    blame: 'peer',
+    message: 'the OCSP request cannot be read: {why}',
+    remedy: 'Send one OCSPRequest in DER.',
+    spec: 'RFC 6960 §4.1.1',
   },
   CSR_UNREADABLE: {
     blame: 'peer',

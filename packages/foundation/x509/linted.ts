@@ -2,9 +2,11 @@ import { type Entropy, equalBytes, fromHex, type Instant, instant } from '../ker
 import { buildTbsCertificate, encodeSigned, type TbsDraft } from './build.ts'
 import { Certificate } from './certificate.ts'
 import { x509Fault } from './faults.ts'
-import { brokenRule, CERTIFICATE_LINTS, type IssueRequest, type Lint, REQUEST_LINTS } from './lints.ts'
+import { CERTIFICATE_LINTS, type IssueRequest, type Lint, REQUEST_LINTS, rulesBrokenBy } from './lints.ts'
+import type { CertificateProfile } from './profile.ts'
+import { PROFILE_LINTS } from './profile-lints.ts'
 import { keyIdentifier } from './public-key.ts'
-import { algorithmIdentifier, signatureAlgorithmOf } from './signature.ts'
+import { algorithmIdentifier, isSignedWithAside, openVerificationKey, signatureAlgorithmOf } from './signature.ts'
 import type { SignatureAlgorithm, Signer } from './signer.ts'
 import { readTbsCertificate } from './tbs-certificate.ts'
 import { fillTbsCertificate } from './tbs-template.ts'
@@ -16,14 +18,12 @@ import { fillTbsCertificate } from './tbs-template.ts'
 export class Linted {
   #tbs: Uint8Array | undefined
   readonly #algorithm: SignatureAlgorithm
-  readonly #issuer: Certificate | undefined
   readonly #issuerKey: Uint8Array
 
   private constructor(tbs: Uint8Array, algorithm: SignatureAlgorithm, { issuer, publicKey }: IssueRequest) {
     this.#tbs = tbs
     this.#algorithm = algorithm
-    this.#issuer = issuer === 'self' ? undefined : issuer.certificate
-    this.#issuerKey = this.#issuer?.publicKey ?? publicKey
+    this.#issuerKey = issuer === 'self' ? publicKey : issuer.certificate.publicKey
   }
 
   /**
@@ -32,6 +32,7 @@ export class Linted {
    * @throws `CERTIFICATE_LINT_FAILED`, `NAME_INVALID`, `ALTERNATIVE_NAME_INVALID` (caller)
    */
   static lint(request: IssueRequest): Linted {
+    refuseBrokenProfile(request.profile)
     refuseBroken(REQUEST_LINTS, request)
     const issuer = request.issuer === 'self' ? undefined : request.issuer.certificate
     const algorithm = signatureAlgorithmOf(issuer?.publicKey ?? request.publicKey)
@@ -43,6 +44,20 @@ export class Linted {
   }
 
   /**
+   * Gives every rule that a certificate would break, for people who write profiles; nothing can be signed with it.
+   *
+   * @throws `NAME_INVALID`, `ALTERNATIVE_NAME_INVALID` (caller)
+   */
+  static findings(request: IssueRequest): readonly Lint<never>[] {
+    const early = [...rulesBrokenBy(PROFILE_LINTS, request.profile), ...rulesBrokenBy(REQUEST_LINTS, request)]
+    const issuer = request.issuer === 'self' ? undefined : request.issuer.certificate
+    const algorithm = signatureAlgorithmOf(issuer?.publicKey ?? request.publicKey)
+    if (early.length > 0 || algorithm === undefined) return early
+    const tbs = readTbsCertificate(build(request, issuer, algorithm))
+    return [...rulesBrokenBy(CERTIFICATE_LINTS, { ...request, issuer, tbs })]
+  }
+
+  /**
    * Signs, once: a second certificate with the same serial number must not exist. The signature is verified before
    * anything leaves, so that a faulty signer cannot give away its key by a faulty signature.
    *
@@ -50,16 +65,23 @@ export class Linted {
    * the signer throws
    */
   async sign(signer: Signer): Promise<Certificate> {
+    return Certificate.fromDer(await this.signDer(signer))
+  }
+
+  /** Signs as {@link sign} does, with the same faults, and gives the DER alone. */
+  async signDer(signer: Signer): Promise<Uint8Array> {
     if (signer.algorithm !== this.#algorithm || !equalBytes(signer.publicKey, this.#issuerKey)) {
       throw x509Fault('SIGNER_MISMATCH')
     }
-    const tbs = this.#tbs
-    if (tbs === undefined) throw x509Fault('CERTIFICATE_ALREADY_SIGNED')
+    const message = this.#tbs
+    if (message === undefined) throw x509Fault('CERTIFICATE_ALREADY_SIGNED')
     this.#tbs = undefined
-    const signature = await signer.sign(tbs)
-    const certificate = Certificate.fromDer(encodeSigned(tbs, algorithmIdentifier(this.#algorithm), signature))
-    if (!certificate.isSignedBy(this.#issuer ?? certificate)) throw x509Fault('SIGNER_SIGNATURE_INVALID')
-    return certificate
+    const signature = await signer.sign(message)
+    const algorithm = algorithmIdentifier(this.#algorithm)
+    const key = openVerificationKey(this.#issuerKey)
+    const isSound = key !== undefined && (await isSignedWithAside(key, { message, algorithm, signature }))
+    if (!isSound) throw x509Fault('SIGNER_SIGNATURE_INVALID')
+    return encodeSigned(message, algorithm, signature)
   }
 }
 
@@ -110,8 +132,17 @@ function authorityKeyIdentifier(issuer: Certificate): Uint8Array {
   return own === undefined ? keyIdentifier(issuer.publicKey) : fromHex(own)
 }
 
+/** A line issues many certificates of one profile: it is judged once, as profiles do not change. */
+function refuseBrokenProfile(profile: CertificateProfile): void {
+  if (SOUND_PROFILES.has(profile)) return
+  refuseBroken(PROFILE_LINTS, profile)
+  SOUND_PROFILES.add(profile)
+}
+
+const SOUND_PROFILES = new WeakSet<CertificateProfile>()
+
 function refuseBroken<Subject>(lints: readonly Lint<Subject>[], subject: Subject): void {
-  const broken = brokenRule(lints, subject)
+  const [broken] = rulesBrokenBy(lints, subject)
   if (broken !== undefined) throw lintFailed(broken)
 }
 

@@ -1,7 +1,7 @@
 import { equalBytes, type Instant, toHex } from '../kernel/index.ts'
 import type { Certificate } from './certificate.ts'
 import { OID_TEXT } from './der-writer.ts'
-import { PURPOSES } from './extensions.ts'
+import { type KeyUsage, PURPOSES } from './extensions.ts'
 import type { AlternativeName } from './general-name.ts'
 import type { DistinguishedName } from './name.ts'
 import { type CertificateProfile, NO_EXPIRATION } from './profile.ts'
@@ -42,9 +42,9 @@ export interface Lint<Subject> {
   readonly otherwise: string
 }
 
-/** Gives the first rule that does not hold. */
-export function brokenRule<Subject>(lints: readonly Lint<Subject>[], subject: Subject): Lint<Subject> | undefined {
-  return lints.find(({ holds }) => !holds(subject))
+/** Gives the rules that do not hold, in order, each when it is asked for. */
+export function* rulesBrokenBy<Subject>(lints: readonly Lint<Subject>[], subject: Subject): Generator<Lint<Subject>> {
+  for (const lint of lints) if (!lint.holds(subject)) yield lint
 }
 
 /** Rules for a request, before anything is built from it. */
@@ -206,4 +206,58 @@ export const CERTIFICATE_LINTS: readonly Lint<Candidate>[] = [
       issuer?.subjectKeyIdentifier === undefined || tbs.authorityKeyIdentifier === issuer.subjectKeyIdentifier,
     otherwise: 'the authority key identifier is not that of the issuer',
   },
+  {
+    rule: 'key-usage-fits-ec-key',
+    source: 'RFC 8813 §3',
+    holds: ({ tbs }) => !tbs.keyAlgorithm.startsWith('ec-') || !uses(tbs, ['keyEncipherment', 'dataEncipherment']),
+    otherwise: 'an EC key encrypts nothing',
+  },
+  {
+    rule: 'key-usage-fits-rsa-key',
+    source: 'RFC 3279 §2.3.1',
+    holds: ({ tbs }) =>
+      !tbs.keyAlgorithm.startsWith('rsa-') || !uses(tbs, ['keyAgreement', 'encipherOnly', 'decipherOnly']),
+    otherwise: 'an RSA key agrees on nothing',
+  },
+  {
+    rule: 'key-usage-fits-ml-dsa-key',
+    source: 'RFC 9881 §5',
+    holds: ({ tbs }) =>
+      tbs.keyAlgorithm !== 'ml-dsa-65' ||
+      !uses(tbs, ['keyEncipherment', 'dataEncipherment', 'keyAgreement', 'encipherOnly', 'decipherOnly']),
+    otherwise: 'an ML-DSA key signs, and does nothing else',
+  },
+  {
+    rule: 'idevid-subject-has-serial-number',
+    source: 'IEEE 802.1AR-2018 §8.6',
+    holds: ({ profile, tbs }) => !isIdevid(profile) || tbs.subject.some(({ type }) => type === 'serialNumber'),
+    otherwise: 'the subject has no serialNumber',
+  },
+  {
+    rule: 'idevid-has-no-expiration',
+    source: 'IEEE 802.1AR-2018 clause 8, RFC 5280 §4.1.2.5',
+    holds: ({ profile, tbs }) => !isIdevid(profile) || tbs.notAfter === NO_EXPIRATION,
+    otherwise: 'it would end before 9999-12-31T23:59:59Z',
+  },
+  {
+    rule: 'idevid-authority-key-identifier',
+    source: 'IEEE 802.1AR-2018 clause 8',
+    holds: ({ profile, tbs }) => !isIdevid(profile) || tbs.authorityKeyIdentifier !== undefined,
+    otherwise: 'the authority key identifier is absent',
+  },
+  {
+    rule: 'idevid-key-usage',
+    source: 'IEEE 802.1AR-2018 clause 8',
+    holds: ({ profile, tbs }) => !isIdevid(profile) || uses(tbs, ['digitalSignature']),
+    otherwise: 'the key may not sign',
+  },
 ]
+
+function isIdevid({ standard }: CertificateProfile): boolean {
+  return standard === 'ieee-802.1ar'
+}
+
+/** Tells whether the key may be used for any of these. */
+function uses({ keyUsage = [] }: TbsCertificate, usages: readonly KeyUsage[]): boolean {
+  return usages.some((usage) => keyUsage.includes(usage))
+}

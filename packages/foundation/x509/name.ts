@@ -62,7 +62,11 @@ function encodeAttribute({ type, value }: NameAttribute): Uint8Array {
   if (!OID_TEXT.test(row.oid)) throw x509Fault('NAME_INVALID', { type: type.slice(0, 40), why: 'the type is unknown' })
   const why = refusalOf(value, row)
   if (why !== undefined) throw x509Fault('NAME_INVALID', { type, why })
-  return encodeDer(TAG.SEQUENCE, encodeOid(row.oid), encodeDer(STRINGS[row.string].tag, encodeUtf8(value)))
+  return encodeDer(
+    TAG.SEQUENCE,
+    OID_DER.get(row.oid) ?? encodeOid(row.oid),
+    encodeDer(STRINGS[row.string].tag, encodeUtf8(value)),
+  )
 }
 
 function refusalOf(value: string, row: { string: StringType; longest: number }): string | undefined {
@@ -134,5 +138,8 @@ const ATTRIBUTES: readonly AttributeRow[] = [
 ]
 const ROW_BY_TYPE: ReadonlyMap<string, AttributeRow> = new Map(ATTRIBUTES.map((row) => [row.type, row]))
 const ROW_BY_OID: ReadonlyMap<string, AttributeRow> = new Map(ATTRIBUTES.map((row) => [row.oid, row]))
+
+/** The types with a short name, ready to be written. */
+const OID_DER: ReadonlyMap<string, Uint8Array> = new Map(ATTRIBUTES.map(({ oid }) => [oid, encodeOid(oid)]))
 
 const CONTROL_CHARACTERS = /\p{Cc}/gu

@@ -21,10 +21,29 @@ export interface CertificateProfile {
   readonly subject: 'required' | 'optional'
   readonly subjectAlternativeNames: 'required' | 'optional' | 'forbidden'
   readonly keys: readonly KeyKind[]
+  /** Where revocation lists are, `http:` URLs; none leaves the extension out (RFC 5280 §4.2.1.13). */
+  readonly crlUrls?: readonly string[]
+  /** Where OCSP answers, and where the issuer's certificate is, `http:` URLs (RFC 5280 §4.2.2.1). */
+  readonly ocspUrls?: readonly string[]
+  readonly issuerUrls?: readonly string[]
+  /** Extensions that no other member makes. */
+  readonly extensions?: readonly ProfileExtension[]
+  /** The standard whose rules certificates have to keep beside those of RFC 5280. */
+  readonly standard?: 'ieee-802.1ar'
+}
+
+/** An extension as it goes into every certificate of a profile. */
+export interface ProfileExtension {
+  /** Dotted OID. */
+  readonly oid: string
+  /** Whoever relies on a certificate refuses it when he does not understand a critical extension. */
+  readonly critical: boolean
+  /** The DER of its value, without the OCTET STRING around it. */
+  readonly value: Uint8Array
 }
 
 /** A kind of key that a profile may allow; `rsa` means 2048 to 4096 bits. */
-export type KeyKind = 'ec-p256' | 'ec-p384' | 'ec-p521' | 'rsa'
+export type KeyKind = 'ec-p256' | 'ec-p384' | 'ec-p521' | 'rsa' | 'ml-dsa-65'
 
 /**
  * 9999-12-31T23:59:59Z: no well-defined expiration (RFC 5280 §4.1.2.5), as IEEE 802.1AR wants it for an identity that
@@ -59,6 +78,14 @@ export const ISSUING_CA: CertificateProfile = {
   pathLength: 0,
 }
 
+/** A CA between the root and issuing CAs: signs CAs that sign devices, and nothing else. */
+export const INTERMEDIATE_CA: CertificateProfile = {
+  ...ROOT_CA,
+  name: 'intermediate-ca',
+  validity: { lasts: days(35 * 365) },
+  pathLength: 1,
+}
+
 /** A device's identity for TLS, after the IDevID of IEEE 802.1AR: it has no expiration. */
 export const DEVICE: CertificateProfile = {
   name: 'device',
@@ -72,6 +99,18 @@ export const DEVICE: CertificateProfile = {
   subject: 'required',
   subjectAlternativeNames: 'optional',
   keys: ANY_KEY,
+}
+
+/**
+ * The initial identity of IEEE 802.1AR-2018: no expiration, a serial number in the subject, no purpose but to prove
+ * who it is. Unlike {@link DEVICE} it names no extended key usage, and is held against the rules of the standard.
+ */
+export const IDEVID: CertificateProfile = {
+  ...DEVICE,
+  name: 'idevid',
+  extendedKeyUsage: [],
+  keys: ['ec-p256', 'ec-p384', 'rsa'],
+  standard: 'ieee-802.1ar',
 }
 
 /**
@@ -103,4 +142,19 @@ export const VERIFICATION: CertificateProfile = {
   validity: { lasts: days(30) },
   extendedKeyUsage: [],
   subjectAlternativeNames: 'forbidden',
+}
+
+/**
+ * Lets a key answer about the certificates of its issuer (RFC 6960 §4.2.2.2). It says of itself that nobody asks about
+ * it, so it is short-lived.
+ */
+export const OCSP_RESPONDER: CertificateProfile = {
+  ...DEVICE,
+  name: 'ocsp-responder',
+  validity: { lasts: days(90) },
+  extendedKeyUsage: ['OCSPSigning'],
+  subjectAlternativeNames: 'forbidden',
+  keys: SIGNER_KEY,
+  // id-pkix-ocsp-nocheck, whose value is NULL (RFC 6960 §4.2.2.2.1).
+  extensions: [{ oid: '1.3.6.1.5.5.7.48.1.5', critical: false, value: Uint8Array.of(0x05, 0x00) }],
 }

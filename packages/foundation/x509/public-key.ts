@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { concat, fromHex, toHex } from '../kernel/index.ts'
 import { DerError, enterDer, TAG } from './der.ts'
 import { readInteger, readOctetsOfBitString, readOid } from './der-values.ts'
@@ -8,7 +8,7 @@ import { x509Fault } from './faults.ts'
 export type Curve = 'p256' | 'p384' | 'p521'
 
 /** What kind of key a SubjectPublicKeyInfo holds. */
-export type KeyAlgorithm = `ec-${Curve}` | `rsa-${number}` | 'other'
+export type KeyAlgorithm = `ec-${Curve}` | `rsa-${number}` | 'ml-dsa-65' | 'other'
 
 /** Smallest RSA key whose signatures count, in bits (NIST SP 800-131A Rev. 2 §3). */
 export const RSA_BITS_MIN = 2048
@@ -31,6 +31,7 @@ export function readKeyAlgorithm(spki: Uint8Array): KeyAlgorithm {
   fields.end()
   const oid = readOid(algorithm.take(TAG.OID).content)
   if (oid === RSA_ENCRYPTION) return `rsa-${modulusBits(readOctetsOfBitString(key.content))}`
+  if (oid === ML_DSA_65) return 'ml-dsa-65'
   const curve = oid === EC_PUBLIC_KEY ? algorithm.takeIf(TAG.OID) : undefined
   const row = curve && CURVES.find((candidate) => candidate.oid === readOid(curve.content))
   return row === undefined ? 'other' : `ec-${row.curve}`
@@ -83,7 +84,7 @@ export function keyIdentifier(spki: Uint8Array): Uint8Array {
   const fields = enterDer(spki, TAG.SEQUENCE)
   fields.take(TAG.SEQUENCE)
   const key = readOctetsOfBitString(fields.take(TAG.BIT_STRING).content)
-  return Uint8Array.from(createHash('sha256').update(key).digest().subarray(0, 20))
+  return Uint8Array.from(hash('sha256', key, 'buffer').subarray(0, 20))
 }
 
 function modulusBits(rsaPublicKey: Uint8Array): number {
@@ -132,3 +133,5 @@ const CURVES: readonly CurveRow[] = [
 
 const EC_PUBLIC_KEY = '1.2.840.10045.2.1'
 const RSA_ENCRYPTION = '1.2.840.113549.1.1.1'
+/** RFC 9881 §2: id-ml-dsa-65, for the key and for its signatures. */
+const ML_DSA_65 = '2.16.840.1.101.3.4.3.18'

@@ -76,9 +76,21 @@ export function isSignedWith(key: KeyObject, signed: Signed): boolean {
   return verify(row.hash, signed.message, { key, ...row.padding }, signed.signature)
 }
 
+/** Does the same on another thread, as long as one is free: a busy issuer has other things to do meanwhile. */
+export function isSignedWithAside(key: KeyObject, signed: Signed): Promise<boolean> {
+  const row = ALGORITHM_BY_DER.get(toHex(signed.algorithm))
+  if (row === undefined || row.keyType !== key.asymmetricKeyType) return Promise.resolve(false)
+  return new Promise((resolve, reject) => {
+    verify(row.hash, signed.message, { key, ...row.padding }, signed.signature, (error, isTrue) => {
+      if (error === null) resolve(isTrue)
+      else reject(error)
+    })
+  })
+}
+
 /** Gives the DER AlgorithmIdentifier of signatures with this algorithm. */
 export function algorithmIdentifier(algorithm: SignatureAlgorithm): Uint8Array {
-  return fromHex(SIGNER_ALGORITHMS[algorithm])
+  return SIGNER_ALGORITHM_DER[algorithm]
 }
 
 /** Gives how a signer with this key signs; `undefined` when there is no such signer. */
@@ -86,6 +98,7 @@ export function signatureAlgorithmOf(publicKey: Uint8Array): SignatureAlgorithm 
   const algorithm = readKeyAlgorithm(publicKey)
   if (algorithm === 'ec-p256') return 'ecdsa-p256-sha256'
   if (algorithm === 'ec-p384') return 'ecdsa-p384-sha384'
+  if (algorithm === 'ml-dsa-65') return 'ml-dsa-65'
   return algorithm.startsWith('rsa-') && isSupportedKey(algorithm) ? 'rsa-pkcs1-sha256' : undefined
 }
 
@@ -96,16 +109,27 @@ const ECDSA_SHA512 = '300a06082a8648ce3d040304'
 const RSA_SHA256 = '300d06092a864886f70d01010b0500'
 const RSA_SHA384 = '300d06092a864886f70d01010c0500'
 const RSA_SHA512 = '300d06092a864886f70d01010d0500'
+/** RFC 9881 §2: the parameters are absent. */
+const ML_DSA_65 = '300b0609608648016503040312'
 
 const SIGNER_ALGORITHMS: Readonly<Record<SignatureAlgorithm, string>> = {
   'ecdsa-p256-sha256': ECDSA_SHA256,
   'ecdsa-p384-sha384': ECDSA_SHA384,
   'rsa-pkcs1-sha256': RSA_SHA256,
+  'ml-dsa-65': ML_DSA_65,
+}
+
+const SIGNER_ALGORITHM_DER: Readonly<Record<SignatureAlgorithm, Uint8Array>> = {
+  'ecdsa-p256-sha256': fromHex(SIGNER_ALGORITHMS['ecdsa-p256-sha256']),
+  'ecdsa-p384-sha384': fromHex(SIGNER_ALGORITHMS['ecdsa-p384-sha384']),
+  'rsa-pkcs1-sha256': fromHex(SIGNER_ALGORITHMS['rsa-pkcs1-sha256']),
+  'ml-dsa-65': fromHex(SIGNER_ALGORITHMS['ml-dsa-65']),
 }
 
 interface AlgorithmRow {
-  readonly hash: 'sha256' | 'sha384' | 'sha512'
-  readonly keyType: 'ec' | 'rsa'
+  /** `null` where the algorithm hashes by itself. */
+  readonly hash: 'sha256' | 'sha384' | 'sha512' | null
+  readonly keyType: 'ec' | 'rsa' | 'ml-dsa-65'
   readonly padding?: { readonly padding: number; readonly saltLength: number }
 }
 
@@ -118,7 +142,8 @@ function pss(hashOidEnd: string, saltLength: number): string {
 }
 
 /**
- * The signatures that are accepted, by their whole AlgorithmIdentifier: those that AWS IoT accepts, without DSA.
+ * The signatures that are accepted, by their whole AlgorithmIdentifier: those that AWS IoT accepts, without DSA, and
+ * ML-DSA-65, whose keys get in only where somebody asked for them.
  * SHA-1 and MD5 are absent on purpose.
  */
 const ALGORITHM_BY_DER: ReadonlyMap<string, AlgorithmRow> = new Map<string, AlgorithmRow>([
@@ -128,6 +153,7 @@ const ALGORITHM_BY_DER: ReadonlyMap<string, AlgorithmRow> = new Map<string, Algo
   [RSA_SHA256, { hash: 'sha256', keyType: 'rsa' }],
   [RSA_SHA384, { hash: 'sha384', keyType: 'rsa' }],
   [RSA_SHA512, { hash: 'sha512', keyType: 'rsa' }],
+  [ML_DSA_65, { hash: null, keyType: 'ml-dsa-65' }],
   [pss('01', 32), { hash: 'sha256', keyType: 'rsa', padding: pssPadding(32) }],
   [pss('02', 48), { hash: 'sha384', keyType: 'rsa', padding: pssPadding(48) }],
   [pss('03', 64), { hash: 'sha512', keyType: 'rsa', padding: pssPadding(64) }],

@@ -20,7 +20,7 @@ export class SoftwareSigner implements Signer {
     const publicKey = Uint8Array.from(createPublicKey(key).export({ format: 'der', type: 'spki' }))
     const algorithm = signatureAlgorithmOf(publicKey)
     if (algorithm === undefined) {
-      throw x509Fault('KEY_UNREADABLE', { why: 'it is neither P-256, P-384 nor RSA of 2048 to 4096 bits' })
+      throw x509Fault('KEY_UNREADABLE', { why: 'it is neither P-256, P-384, ML-DSA-65 nor RSA of 2048 to 4096 bits' })
     }
     this.algorithm = algorithm
     this.publicKey = publicKey
@@ -41,6 +41,17 @@ export class SoftwareSigner implements Signer {
   static fromEncryptedPem(pem: string, passphrase: string): SoftwareSigner {
     checkEncryptedPem(pem)
     return new SoftwareSigner(openPrivateKey(pem, passphrase))
+  }
+
+  /**
+   * Opens a private key from another program: PKCS#8, encrypted or not, or the older forms of OpenSSL (`EC PRIVATE
+   * KEY`, `RSA PRIVATE KEY`), as PEM or, for PKCS#8, as DER.
+   *
+   * @param passphrase Of an encrypted key; without one the key must be in the clear.
+   * @throws `KEY_UNREADABLE` (peer), `KEY_PASSPHRASE_WRONG` (operator)
+   */
+  static import(input: string | Uint8Array, passphrase?: string): SoftwareSigner {
+    return new SoftwareSigner(importPrivateKey(input, passphrase))
   }
 
   async sign(message: Uint8Array): Promise<Uint8Array> {
@@ -91,16 +102,34 @@ function openPrivateKey(key: string, passphrase: string): KeyObject {
   }
 }
 
+function importPrivateKey(input: string | Uint8Array, passphrase: string | undefined): KeyObject {
+  if (passphrase === undefined && typeof input === 'string' && input.includes('ENCRYPTED')) {
+    throw x509Fault('KEY_UNREADABLE', { why: 'it is encrypted, and no passphrase was given' })
+  }
+  const secret = passphrase === undefined ? {} : { passphrase }
+  try {
+    if (typeof input === 'string') return createPrivateKey({ key: input, format: 'pem', ...secret })
+    return createPrivateKey({ key: Buffer.from(input), format: 'der', type: 'pkcs8', ...secret })
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+    if (/BAD_DECRYPT|CIPHERFINAL|MAC_VERIFY/.test(code)) throw x509Fault('KEY_PASSPHRASE_WRONG', {}, cause)
+    throw x509Fault('KEY_UNREADABLE', { why: 'it is no private key in PKCS#8, SEC 1 or PKCS#1' }, cause)
+  }
+}
+
 const generate = promisify(generateKeyPair)
 
 const GENERATORS: Readonly<Record<SignatureAlgorithm, () => Promise<KeyObject>>> = {
   'ecdsa-p256-sha256': async () => (await generate('ec', { namedCurve: 'P-256' })).privateKey,
   'ecdsa-p384-sha384': async () => (await generate('ec', { namedCurve: 'P-384' })).privateKey,
   'rsa-pkcs1-sha256': async () => (await generate('rsa', { modulusLength: 2048 })).privateKey,
+  'ml-dsa-65': async () => (await generate('ml-dsa-65')).privateKey,
 }
 
-const HASHES: Readonly<Record<SignatureAlgorithm, 'sha256' | 'sha384'>> = {
+/** `null` where the algorithm hashes by itself. */
+const HASHES: Readonly<Record<SignatureAlgorithm, 'sha256' | 'sha384' | null>> = {
   'ecdsa-p256-sha256': 'sha256',
   'ecdsa-p384-sha384': 'sha384',
   'rsa-pkcs1-sha256': 'sha256',
+  'ml-dsa-65': null,
 }

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import {
   type CallName,
-  CKR,
+  codeName,
   cryptokiFault,
   type Dialect,
   decodeResponse,
@@ -10,6 +10,7 @@ import {
   type Frame,
   FrameReader,
   type RequestArguments,
+  type Response,
   type ResponseArguments,
   VERSION_MAX,
 } from '@birthmark/chip/cryptoki'
@@ -20,27 +21,33 @@ export interface ConnectionOptions {
   readonly input: Readable
   readonly output: Writable
   readonly timers: Timers
-  /** At the limit the call fails with `CRYPTOKI_MODULE_SILENT`, and the connection is over. */
+  /**
+   * How long the other side may be silent while a call waits, whichever it works on. At the limit all calls under way
+   * fail with `CRYPTOKI_MODULE_SILENT`, and the connection is over.
+   */
   readonly patience: Millis
   /** Ends what is at the other end. */
   readonly end: () => void
 }
 
-/** A program's side of one connection: typed calls, each answered on its own, in whatever order. */
+/**
+ * A program's side of one connection: typed calls, each answered on its own. Calls are sent in the order in which they
+ * are made and a module answers them in that order, so calls that belong together are made together, without waiting.
+ */
 export class CryptokiConnection {
   readonly #options: ConnectionOptions
   readonly #reader = new FrameReader()
   readonly #waiting = new Map<number, Waiting>()
-  readonly #greeted: PromiseWithResolvers<Dialect> = Promise.withResolvers()
-  #isGreeted = false
+  /** Calls made before the handshake was through. */
+  #unsent: Waiting[] = []
+  #dialect: Dialect | undefined
   #lastCode = FIRST_CODE - 1
   #lost: string | undefined
+  #stopWaiting: Cancel | undefined
 
   constructor(options: ConnectionOptions) {
     this.#options = options
     const { input, output } = options
-    // Whoever calls hears of a failed handshake; without a call nobody has to.
-    this.#greeted.promise.catch(() => undefined)
     output.on('error', () => this.#lose('it does not take calls any more'))
     input.on('error', () => this.#lose('it cannot be read'))
     input.on('close', () => this.#lose('it ended'))
@@ -53,36 +60,49 @@ export class CryptokiConnection {
     return this.#lost !== undefined
   }
 
+  /** Which encoding was agreed on; `undefined` before the first answer. */
+  get dialect(): Dialect | undefined {
+    return this.#dialect
+  }
+
   /**
    * Makes one call.
    *
-   * @throws `CRYPTOKI_REFUSED` with PKCS#11's code, `CRYPTOKI_MODULE_LOST`, `CRYPTOKI_MODULE_SILENT`
+   * @throws `CRYPTOKI_REFUSED` with PKCS#11's code, `CRYPTOKI_MODULE_LOST`, `CRYPTOKI_MODULE_SILENT`,
+   *   `CRYPTOKI_VALUE_SHAPE` for what the other side's encoding cannot say
    */
   async call<Name extends CallName>(name: Name, values: RequestArguments<Name>): Promise<ResponseArguments<Name>> {
     if (this.#lost !== undefined) throw this.#lostFault(name, 'no')
-    const code = this.#nextCode()
-    const { promise, resolve, reject } = Promise.withResolvers<Frame>()
-    const stop = this.#options.timers.after(this.#options.patience, () => this.#giveUp())
-    this.#waiting.set(code, { name, resolve, reject, stop })
-    // A connection that is lost before the greeting rejects both; the second has no further listener.
-    promise.catch(() => undefined)
-    const dialect = await this.#greeted.promise
-    this.#options.output.write(encodeFrame({ code, body: encodeRequest(name, values, dialect) }, 'request'))
-    const response = decodeResponse(name, (await promise).body, dialect)
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+    this.#send({ name, encode: (dialect) => encodeRequest(name, values, dialect), resolve, reject })
+    const body = await promise
+    const response = this.#decode(name, body)
     if (response.ok) return response.values
     throw cryptokiFault('CRYPTOKI_REFUSED', { call: name, code: codeName(response.code) })
   }
 
-  /** Ends the connection; calls under way fail. */
-  close(): void {
-    this.#lose('it was closed')
+  /** Ends the connection; calls under way fail. @param why As the end of "the module ended or broke off: ...". */
+  close(why = 'it was closed'): void {
+    this.#lose(why)
+  }
+
+  #send(waiting: Waiting): void {
+    if (this.#dialect === undefined) {
+      this.#unsent.push(waiting)
+    } else {
+      const body = waiting.encode(this.#dialect)
+      const code = this.#nextCode()
+      this.#waiting.set(code, waiting)
+      this.#options.output.write(encodeFrame({ code, body }, 'request'))
+    }
+    if (this.#stopWaiting === undefined) this.#waitOn()
   }
 
   #receive(chunk: Uint8Array): void {
     if (this.#lost !== undefined) return
     this.#reader.push(chunk)
     try {
-      if (!this.#isGreeted) this.#greet(this.#reader.byte())
+      if (this.#dialect === undefined) this.#greet(this.#reader.byte())
       for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) this.#answered(frame)
     } catch (error) {
       if (!isFault(error)) throw error
@@ -92,16 +112,46 @@ export class CryptokiConnection {
 
   #greet(version: number | undefined): void {
     if (version !== 0 && version !== 1 && version !== 2) return this.#lose('it does not speak the protocol')
-    this.#isGreeted = true
-    this.#greeted.resolve(version)
+    this.#dialect = version
+    const unsent = this.#unsent
+    this.#unsent = []
+    for (const waiting of unsent) {
+      try {
+        this.#send(waiting)
+      } catch (error) {
+        waiting.reject(error)
+      }
+    }
   }
 
-  #answered(frame: Frame): void {
-    const waiting = this.#waiting.get(frame.code)
+  #answered({ code, body }: Frame): void {
+    const waiting = this.#waiting.get(code)
     if (waiting === undefined) return this.#lose('it answered a call that nobody made')
-    this.#waiting.delete(frame.code)
-    waiting.stop()
-    waiting.resolve(frame)
+    this.#waiting.delete(code)
+    if (this.#waiting.size === 0) this.#waitNoMore()
+    else this.#waitOn()
+    waiting.resolve(body)
+  }
+
+  /** A response without sense fails its call and ends the connection: nothing that follows can be believed. */
+  #decode<Name extends CallName>(name: Name, body: Uint8Array): Response<Name> {
+    try {
+      return decodeResponse(name, body, this.#dialect ?? 0)
+    } catch (error) {
+      if (!isFault(error)) throw error
+      this.#lose(error.message)
+      throw this.#lostFault(name, 'unknown', error)
+    }
+  }
+
+  #waitOn(): void {
+    this.#stopWaiting?.()
+    this.#stopWaiting = this.#options.timers.after(this.#options.patience, () => this.#giveUp())
+  }
+
+  #waitNoMore(): void {
+    this.#stopWaiting?.()
+    this.#stopWaiting = undefined
   }
 
   #giveUp(): void {
@@ -114,17 +164,15 @@ export class CryptokiConnection {
   #lose(why: string, faultOf = (call: CallName): Fault => this.#lostFault(call, 'unknown')): void {
     if (this.#lost !== undefined) return
     this.#lost = why
-    for (const { name, reject, stop } of this.#waiting.values()) {
-      stop()
-      reject(faultOf(name))
-    }
+    this.#waitNoMore()
+    for (const { name, reject } of [...this.#waiting.values(), ...this.#unsent]) reject(faultOf(name))
     this.#waiting.clear()
-    this.#greeted.reject(faultOf('Initialize'))
+    this.#unsent = []
     this.#options.end()
   }
 
-  #lostFault(call: CallName, executed: 'no' | 'unknown'): Fault {
-    return cryptokiFault('CRYPTOKI_MODULE_LOST', { call, why: this.#lost, executed })
+  #lostFault(call: CallName, executed: 'no' | 'unknown', cause?: Fault): Fault {
+    return cryptokiFault('CRYPTOKI_MODULE_LOST', { call, why: this.#lost, executed }, cause)
   }
 
   #nextCode(): number {
@@ -135,15 +183,9 @@ export class CryptokiConnection {
 
 interface Waiting {
   readonly name: CallName
-  readonly resolve: (frame: Frame) => void
-  readonly reject: (fault: Fault) => void
-  readonly stop: Cancel
-}
-
-/** Gives a code as people look it up, CKR_PIN_INCORRECT, or as hex. */
-function codeName(code: bigint): string {
-  for (const [name, value] of Object.entries(CKR)) if (value === code) return `CKR_${name}`
-  return `0x${code.toString(16)}`
+  readonly encode: (dialect: Dialect) => Uint8Array
+  readonly resolve: (body: Uint8Array) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** Where p11-kit's own clients start to count. */

@@ -1,5 +1,6 @@
-import { chmodSync, lstatSync, rmSync } from 'node:fs'
+import { chmodSync, lstatSync, rmSync, statSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
+import { dirname, resolve } from 'node:path'
 import { cryptokiFault } from '@birthmark/chip/cryptoki'
 import { messageOf } from '@birthmark/foundation/kernel'
 
@@ -7,17 +8,30 @@ import { messageOf } from '@birthmark/foundation/kernel'
  * Lets a server listen on the path of a Unix socket that only this user may open. A socket that a dead process left
  * behind is replaced.
  *
- * @throws `CRYPTOKI_SOCKET_TAKEN`
+ * Node cannot ask who is at the other end (SO_PEERCRED), so the kernel's check on the socket's file is the one there
+ * is: mode 0600 from the first moment on, in a folder where no other user may put another socket in its place.
+ *
+ * @throws `CRYPTOKI_SOCKET_TAKEN`, `CRYPTOKI_FOLDER_OPEN`
  */
 export async function listenPrivately(server: Server, path: string): Promise<void> {
   if (Buffer.byteLength(path) > PATH_BYTES_MAX)
     throw cryptokiFault('CRYPTOKI_SOCKET_TAKEN', { why: 'its path is too long' })
+  assertFolderIsOurs(dirname(resolve(path)))
   try {
     if (await isLeftover(path)) rmSync(path, { force: true })
     await listen(server, path)
   } catch (error) {
     throw cryptokiFault('CRYPTOKI_SOCKET_TAKEN', { why: codeOf(error) }, error)
   }
+}
+
+/** A folder with the sticky bit, as /tmp has, lets others add entries but not exchange ours. */
+function assertFolderIsOurs(path: string): void {
+  const folder = statSync(path, { throwIfNoEntry: false })
+  if (folder === undefined) return
+  const mayOthersWrite = (folder.mode & 0o022) !== 0 && (folder.mode & 0o1000) === 0
+  const isOthers = folder.uid !== 0 && folder.uid !== process.getuid?.()
+  if (mayOthersWrite || isOthers) throw cryptokiFault('CRYPTOKI_FOLDER_OPEN', { path })
 }
 
 function listen(server: Server, path: string): Promise<void> {

@@ -10,12 +10,12 @@ import {
   tokenBench,
 } from '../../../../testing/testkit/token-bench.ts'
 import { CKA, CKM, CKO, PIN_TRIES_MAX } from '../index.ts'
-import { type CryptokiConnection, pinCheck } from './index.ts'
+import type { CryptokiConnection } from './index.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
 test('a PIN hides private keys, is counted over all programs, and is locked in the end', async (context) => {
-  const bench = await tokenBench(context, { isPin: pinCheck('1234') })
+  const bench = await tokenBench(context, { pin: '1234' })
   const program = await bench.program()
   const session = await openSession(program)
   await refusesCall(generateKeyPair(program, session), 'CKR_USER_NOT_LOGGED_IN')
@@ -32,6 +32,8 @@ test('a PIN hides private keys, is counted over all programs, and is locked in t
   for (let count = 1; count < PIN_TRIES_MAX; count++) {
     await refusesCall(stranger.call('Login', [strange, 1n, text('0000')]), 'CKR_PIN_INCORRECT')
   }
+  await refusesCall(stranger.call('Login', [strange, 9n, text('1234')]), 'CKR_USER_TYPE_INVALID')
+  await refusesCall(stranger.call('Login', [strange, 2n, text('1234')]), 'CKR_OPERATION_NOT_INITIALIZED')
   await refusesCall(stranger.call('Login', [strange, 1n, { size: 0 }]), 'CKR_PIN_LOCKED')
   await refusesCall(stranger.call('Login', [strange, 1n, text('1234')]), 'CKR_PIN_LOCKED')
   await program.call('SignInit', [session, { type: CKM.ECDSA }, key])
@@ -61,7 +63,7 @@ const REFUSALS: readonly (readonly [
   [
     'a public key that signs',
     'CKR_KEY_FUNCTION_NOT_PERMITTED',
-    (program, session, key) => program.call('SignInit', [session, { type: CKM.ECDSA }, key + 0x100n]),
+    (program, session, key) => program.call('SignInit', [session, { type: CKM.ECDSA }, key + 1n]),
   ],
   [
     'a mechanism of RSA',
@@ -75,11 +77,58 @@ const REFUSALS: readonly (readonly [
     (program, session, key) => program.call('DecryptInit', [session, { type: 1 }, key]),
   ],
   [
-    'a derivation',
-    'CKR_FUNCTION_NOT_SUPPORTED',
+    'a derivation without a parameter',
+    'CKR_MECHANISM_PARAM_INVALID',
     (program, session, key) => program.call('DeriveKey', [session, { type: 0x1050 }, key, []]),
   ],
-  ['a new PIN', 'CKR_FUNCTION_NOT_SUPPORTED', (program, session) => program.call('InitPIN', [session, text('1')])],
+  [
+    'a PIN set by nobody’s officer',
+    'CKR_USER_NOT_LOGGED_IN',
+    (program, session) => program.call('InitPIN', [session, text('1234')]),
+  ],
+  [
+    'a token initialised while it is used',
+    'CKR_SESSION_EXISTS',
+    (program) => program.call('InitToken', [1n, text('1234'), text('a')]),
+  ],
+  ['a seed', 'CKR_RANDOM_SEED_NOT_SUPPORTED', (program, session) => program.call('SeedRandom', [session, text('a')])],
+  [
+    'the state of nothing',
+    'CKR_OPERATION_NOT_INITIALIZED',
+    (program, session) => program.call('GetOperationState', [session, 0]),
+  ],
+  [
+    'the state of a digest',
+    'CKR_STATE_UNSAVEABLE',
+    async (program, session) => {
+      await program.call('DigestInit', [session, { type: CKM.SHA256 }])
+      await program.call('GetOperationState', [session, 0])
+    },
+  ],
+  [
+    'a state of somewhere else',
+    'CKR_SAVED_STATE_INVALID',
+    (program, session) => program.call('SetOperationState', [session, text('a'), 0n, 0n]),
+  ],
+  ['a copy', 'CKR_ACTION_PROHIBITED', (program, session, key) => program.call('CopyObject', [session, key, []])],
+  [
+    'a copy of nothing',
+    'CKR_OBJECT_HANDLE_INVALID',
+    (program, session) => program.call('CopyObject', [session, 5n, []]),
+  ],
+  [
+    'a digest of a private key',
+    'CKR_KEY_INDIGESTIBLE',
+    async (program, session, key) => {
+      await program.call('DigestInit', [session, { type: CKM.SHA256 }])
+      await program.call('DigestKey', [session, key])
+    },
+  ],
+  [
+    'a public key destroyed without its private one',
+    'CKR_ACTION_PROHIBITED',
+    (program, session, key) => program.call('DestroyObject', [session, key + 1n]),
+  ],
   ['a wait for slots', 'CKR_FUNCTION_NOT_SUPPORTED', (program) => program.call('WaitForSlotEvent', [0n])],
   ['a look for slots', 'CKR_NO_EVENT', (program) => program.call('WaitForSlotEvent', [1n])],
   [
@@ -167,7 +216,7 @@ const REFUSALS: readonly (readonly [
   [
     'another curve',
     'CKR_CURVE_NOT_SUPPORTED',
-    (program, session) => generate(program, session, { curve: '06052b81040022' }),
+    (program, session) => generate(program, session, { curve: '06052b81040023' }),
   ],
   ['no curve', 'CKR_TEMPLATE_INCOMPLETE', (program, session) => generate(program, session, { curve: '' })],
   [
@@ -184,6 +233,33 @@ const REFUSALS: readonly (readonly [
     'a key that is not sensitive',
     'CKR_TEMPLATE_INCONSISTENT',
     (program, session) => generate(program, session, { type: CKA.SENSITIVE, value: 0 }),
+  ],
+  [
+    'a key that does not sign',
+    'CKR_TEMPLATE_INCONSISTENT',
+    (program, session) => generate(program, session, { type: CKA.SIGN, value: 0 }),
+  ],
+  [
+    'an attribute twice',
+    'CKR_TEMPLATE_INCONSISTENT',
+    (program, session) =>
+      program.call('CreateObject', [
+        session,
+        [
+          { type: CKA.CLASS, value: CKO.DATA },
+          { type: CKA.CLASS, value: CKO.DATA },
+        ],
+      ]),
+  ],
+  [
+    'an attribute without a value',
+    'CKR_ATTRIBUTE_VALUE_INVALID',
+    (program, session) => program.call('CreateObject', [session, [{ type: CKA.CLASS }]]),
+  ],
+  [
+    'an object without a class',
+    'CKR_TEMPLATE_INCOMPLETE',
+    (program, session) => program.call('CreateObject', [session, [{ type: CKA.TOKEN, value: 1 }]]),
   ],
   [
     'an imported key',

@@ -1,16 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
-import {
-  cryptokiFault,
-  encodeFrame,
-  FrameReader,
-  type StartHash,
-  type Token,
-  TokenApplication,
-  VERSION_MAX,
-} from '@birthmark/chip/cryptoki'
-import { type Fault, isFault } from '@birthmark/foundation/kernel'
+import type { Readable, Writable } from 'node:stream'
+import { cryptokiFault, type Token } from '@birthmark/chip/cryptoki'
 import { listenPrivately } from './listen.ts'
+import { type FaultListener, TokenConnection } from './token-connection.ts'
 
 /** Tokens that programs can load. */
 export interface TokenServer {
@@ -24,13 +16,12 @@ export interface TokenServer {
  * Serves tokens, one slot each, on a Unix socket that belongs to this user alone. Programs load `p11-kit-client.so`
  * with `P11_KIT_SERVER_ADDRESS=unix:path=…`.
  *
- * @param onFault Hears what a connection was closed for, and of elements that failed.
- * @throws `CRYPTOKI_SOCKET_TAKEN`
+ * @throws `CRYPTOKI_SOCKET_TAKEN`, `CRYPTOKI_FOLDER_OPEN`
  */
 export async function serveTokens(
   path: string,
   tokens: readonly Token[],
-  onFault: (fault: Fault) => void = () => undefined,
+  onFault: FaultListener = () => undefined,
 ): Promise<TokenServer> {
   const sockets = new Set<Socket>()
   const server = createServer({ pauseOnConnect: true }, (socket) => {
@@ -41,8 +32,12 @@ export async function serveTokens(
       return
     }
     sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-    new TokenConnection(socket, tokens, onFault).start()
+    const connection = new TokenConnection(socket, socket, tokens, onFault)
+    socket.on('close', () => {
+      sockets.delete(socket)
+      connection.end()
+    })
+    connection.start()
   })
   await listenPrivately(server, path)
   return {
@@ -57,93 +52,23 @@ export async function serveTokens(
   }
 }
 
-/** Gives what tells a PIN from others, in constant time. */
-export function pinCheck(pin: string): (presented: Uint8Array) => boolean {
-  const expected = createHash('sha256').update(pin).digest()
-  return (presented) => timingSafeEqual(createHash('sha256').update(presented).digest(), expected)
-}
-
 /**
- * One program's connection. Its calls are answered one after another; while one is worked on, and while the program
- * does not take its answers, further calls wait in the kernel, so that it holds one message in memory.
+ * Serves tokens to the one program that started this process, on its standard input and output: p11-kit's
+ * `|command`. Resolves when that program has closed its end.
  */
-class TokenConnection {
-  readonly #socket: Socket
-  readonly #tokens: readonly Token[]
-  readonly #onFault: (fault: Fault) => void
-  readonly #reader = new FrameReader()
-  #application: TokenApplication | undefined
-  #isBusy = false
-
-  constructor(socket: Socket, tokens: readonly Token[], onFault: (fault: Fault) => void) {
-    this.#socket = socket
-    this.#tokens = tokens
-    this.#onFault = onFault
-  }
-
-  start(): void {
-    this.#socket.on('data', (chunk: Uint8Array) => {
-      this.#reader.push(chunk)
-      this.#proceed()
-    })
-    this.#socket.on('drain', () => {
-      this.#isBusy = false
-      this.#proceed()
-    })
-    this.#socket.resume()
-  }
-
-  #proceed(): void {
-    if (this.#isBusy) return
-    try {
-      this.#application ??= this.#greet()
-      const frame = this.#application && this.#reader.next()
-      if (this.#application === undefined || frame === undefined) {
-        this.#socket.resume()
-        return
-      }
-      this.#isBusy = true
-      this.#socket.pause()
-      void this.#answer(this.#application, frame.code, frame.body)
-    } catch (error) {
-      this.#end(error)
-    }
-  }
-
-  /** The handshake: the highest version of each side, one byte each way. */
-  #greet(): TokenApplication | undefined {
-    const offered = this.#reader.byte()
-    if (offered === undefined) return undefined
-    const version = Math.min(offered, VERSION_MAX)
-    this.#socket.write(Uint8Array.of(version))
-    const dialect = version === 0 || version === 1 ? version : 2
-    return new TokenApplication(this.#tokens, { dialect, startHash, onFault: this.#onFault })
-  }
-
-  async #answer(application: TokenApplication, code: number, request: Uint8Array): Promise<void> {
-    const body = await application.answer(request)
-    if (this.#socket.destroyed) return
-    if (!this.#socket.write(encodeFrame({ code, body }, 'response'))) return
-    this.#isBusy = false
-    this.#proceed()
-  }
-
-  #end(error: unknown): void {
-    if (!isFault(error)) throw error
-    this.#onFault(error)
-    this.#isBusy = true
-    this.#socket.removeAllListeners('data')
-    this.#socket.removeAllListeners('drain')
-    this.#socket.destroySoon()
-  }
-}
-
-const startHash: StartHash = (name) => {
-  const hash = createHash(name)
-  return {
-    update: (bytes) => void hash.update(bytes),
-    digest: () => new Uint8Array(hash.digest()),
-  }
+export async function serveTokensOn(
+  input: Readable,
+  output: Writable,
+  tokens: readonly Token[],
+  onFault: FaultListener = () => undefined,
+): Promise<void> {
+  const { promise: ended, resolve } = Promise.withResolvers<void>()
+  const connection = new TokenConnection(input, output, tokens, onFault)
+  for (const event of ['end', 'close', 'error']) input.on(event, () => resolve())
+  for (const event of ['close', 'error']) output.on(event, () => resolve())
+  connection.start()
+  await ended
+  connection.end()
 }
 
 /**

@@ -8,17 +8,19 @@ import { digestCalls } from './digest-calls.ts'
 import { generalCalls } from './general-calls.ts'
 import { keyCalls } from './key-calls.ts'
 import { objectCalls } from './object-calls.ts'
+import { pinCalls } from './pin-calls.ts'
 import { Refusal } from './refusal.ts'
-import type { StartHash } from './session.ts'
+import type { HostCrypto } from './session.ts'
 import { sessionCalls } from './session-calls.ts'
 import { signCalls } from './sign-calls.ts'
 import { type Calls, State } from './state.ts'
 import type { Token } from './token.ts'
+import { verifyCalls } from './verify-calls.ts'
 
 /** What a program's connection needs. */
 export interface ApplicationOptions {
   readonly dialect: Dialect
-  readonly startHash: StartHash
+  readonly host: HostCrypto
   /** Hears of elements that failed; the program got the standard's code. */
   readonly onFault?: (fault: Fault) => void
 }
@@ -33,15 +35,17 @@ export class TokenApplication {
   readonly #options: ApplicationOptions
 
   constructor(tokens: readonly Token[], options: ApplicationOptions) {
-    const state = new State(tokens, options.dialect, options.startHash)
+    const state = new State(tokens, options.dialect, options.host)
     this.#state = state
     this.#options = options
     this.#calls = {
       ...generalCalls(state),
       ...sessionCalls(state),
+      ...pinCalls(state),
       ...objectCalls(state),
       ...keyCalls(state),
       ...signCalls(state),
+      ...verifyCalls(state),
       ...digestCalls(state),
     }
   }
@@ -54,6 +58,11 @@ export class TokenApplication {
     } catch (error) {
       return encodeError(this.#codeOf(error))
     }
+  }
+
+  /** Ends its sessions and logins, as the end of its connection does. */
+  end(): void {
+    this.#state.reset()
   }
 
   #perform({ name, values }: Request): Promise<Uint8Array> {

@@ -1,6 +1,7 @@
 import type { SizeOnly } from '../attribute.ts'
-import { CKM, CKR } from '../standard.ts'
+import { CKA, CKM, CKR } from '../standard.ts'
 import { NULL } from '../wire.ts'
+import { isSecret } from './objects.ts'
 import { Refusal } from './refusal.ts'
 import type { Digesting, HashName, Session } from './session.ts'
 import type { Calls, State } from './state.ts'
@@ -17,7 +18,7 @@ export function digestCalls(state: State): Calls {
       if (session.digesting !== undefined) throw new Refusal(CKR.OPERATION_ACTIVE)
       const row = HASHES.get(mechanism.type)
       if (row === undefined) throw new Refusal(CKR.MECHANISM_INVALID)
-      session.digesting = { hash: state.startHash(row.name), bytes: row.bytes, hasUpdates: false }
+      session.digesting = { hash: state.host.startHash(row.name), bytes: row.bytes, hasUpdates: false }
       return []
     },
     Digest: ([handle, data, room]): readonly [Uint8Array | SizeOnly] => {
@@ -35,6 +36,18 @@ export function digestCalls(state: State): Calls {
       const digesting = active(state.session(handle))
       digesting.hasUpdates = true
       if (data instanceof Uint8Array) digesting.hash.update(data)
+      return []
+    },
+    DigestKey: ([handle, keyHandle]) => {
+      const session = state.session(handle)
+      const digesting = active(session)
+      const object = state.object(session, keyHandle, CKR.KEY_HANDLE_INVALID)
+      const value = object.attributes.get(CKA.VALUE)
+      // A digest of a key that must not be told would tell of it.
+      const isOpen = object.kind === 'secret-key' && !isSecret(object, CKA.VALUE)
+      if (!isOpen || !(value instanceof Uint8Array)) throw new Refusal(CKR.KEY_INDIGESTIBLE)
+      digesting.hasUpdates = true
+      digesting.hash.update(value)
       return []
     },
     DigestFinal: ([handle, room]): readonly [Uint8Array | SizeOnly] => {

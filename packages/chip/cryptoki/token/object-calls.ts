@@ -1,15 +1,21 @@
 import type { Attribute, AttributeRoom } from '../attribute.ts'
 import { shapeOf, valueSize } from '../attribute.ts'
-import { CKA, CKO, CKR } from '../standard.ts'
+import { readCertificateFields } from '../der.ts'
+import { CK_UNAVAILABLE_INFORMATION, CKA, CKC, CKO, CKR } from '../standard.ts'
 import { NULL } from '../wire.ts'
-import { isMatch, OBJECT_SIZE, type TokenObject } from './objects.ts'
-import { certificateSlot } from './placement.ts'
+import { isMatch, isSecret, type TokenObject } from './objects.ts'
 import { Refusal } from './refusal.ts'
+import { changedObject, sessionObject } from './session-objects.ts'
 import type { Calls, State } from './state.ts'
 import { Template } from './template.ts'
+import type { Token } from './token.ts'
 
 /** Finding, reading, writing and destroying objects. */
 export function objectCalls(state: State): Calls {
+  return { ...searchCalls(state), ...readCalls(state), ...changeCalls(state) }
+}
+
+function searchCalls(state: State): Calls {
   return {
     FindObjectsInit: ([handle, template]) => {
       const session = state.session(handle)
@@ -29,6 +35,11 @@ export function objectCalls(state: State): Calls {
       session.found = undefined
       return []
     },
+  }
+}
+
+function readCalls(state: State): Calls {
+  return {
     GetAttributeValue: ([handle, objectHandle, rooms]) => {
       const object = state.object(state.session(handle), objectHandle)
       if (rooms.length > ROOMS_COUNT_MAX) throw new Refusal(CKR.ARGUMENTS_BAD)
@@ -38,34 +49,76 @@ export function objectCalls(state: State): Calls {
     },
     GetObjectSize: ([handle, objectHandle]) => {
       state.object(state.session(handle), objectHandle)
-      return [OBJECT_SIZE]
+      // The element does not say.
+      return [CK_UNAVAILABLE_INFORMATION]
     },
-    SetAttributeValue: ([handle, objectHandle]) => {
-      state.object(state.session(handle), objectHandle)
-      throw new Refusal(CKR.ATTRIBUTE_READ_ONLY)
+  }
+}
+
+function changeCalls(state: State): Calls {
+  return {
+    SetAttributeValue: ([handle, objectHandle, attributes]) => {
+      const object = state.object(state.session(handle), objectHandle)
+      // What is in a token stays as it was made: CKA_MODIFIABLE is false.
+      if (object.stored !== undefined) throw new Refusal(CKR.ACTION_PROHIBITED)
+      state.replaceObject(changedObject(object, attributes))
+      return []
     },
     CreateObject: async ([handle, attributes]) => {
       const session = state.session(handle)
-      state.assertMayChange(session)
       const template = new Template(attributes)
-      // Keys are made inside; data objects and secret keys have no place here.
-      template.demand(CKA.CLASS, CKO.CERTIFICATE)
-      template.demandToken()
-      const der = template.bytes(CKA.VALUE)
-      if (der === undefined) throw new Refusal(CKR.TEMPLATE_INCOMPLETE)
-      const slot = certificateSlot(session.token, template, der)
-      await session.token.writeCertificate(slot, der)
-      return [handleOf(session.token.objects, slot)]
+      if (!template.isTokenObject)
+        return [
+          state.addObject(
+            session,
+            sessionObject(template, (key) => state.host.isOnCurve(key)),
+          ),
+        ]
+      state.assertMayChange(session)
+      const [made] = await store(session.token, template)
+      // What was written cannot be shown: no certificate, or what stands for an empty slot.
+      if (made === undefined) throw new Refusal(CKR.ATTRIBUTE_VALUE_INVALID)
+      return [made.handle]
+    },
+    CopyObject: ([handle, objectHandle]) => {
+      state.object(state.session(handle), objectHandle)
+      // CKA_COPYABLE is false, for objects of sessions too.
+      throw new Refusal(CKR.ACTION_PROHIBITED)
     },
     DestroyObject: async ([handle, objectHandle]) => {
       const session = state.session(handle)
       const object = state.object(session, objectHandle)
+      if (object.stored === undefined) {
+        state.removeObject(objectHandle)
+        return []
+      }
       state.assertMayChange(session)
-      // A key cannot be taken out of a chip, only replaced by another: C_GenerateKeyPair does that.
-      if (object.kind !== 'certificate') throw new Refusal(CKR.ACTION_PROHIBITED)
-      await session.token.eraseCertificate(object.slot)
+      // The public half is how its private key is known: they go together, with the private one.
+      if (object.kind === 'public-key') throw new Refusal(CKR.ACTION_PROHIBITED)
+      await session.token.destroy(object.stored)
       return []
     },
+  }
+}
+
+/** Puts an object into the token. Keys are made inside, and secret keys have no place there. */
+function store(token: Token, template: Template): Promise<readonly TokenObject[]> {
+  const names = { label: template.label, id: template.id }
+  template.demand(CKA.PRIVATE, 0)
+  switch (template.objectClass) {
+    case CKO.CERTIFICATE: {
+      template.demand(CKA.CERTIFICATE_TYPE, CKC.X_509)
+      const der = template.demandBytes(CKA.VALUE)
+      const publicKey = readCertificateFields(der)?.publicKeyInfo
+      if (publicKey === undefined) throw new Refusal(CKR.ATTRIBUTE_VALUE_INVALID)
+      return token.writeCertificate({ ...names, der, publicKey })
+    }
+    case CKO.DATA: {
+      const value = template.demandBytes(CKA.VALUE)
+      return token.writeData({ ...names, value, application: template.text(CKA.APPLICATION) ?? '' })
+    }
+    default:
+      throw new Refusal(CKR.TEMPLATE_INCONSISTENT)
   }
 }
 
@@ -74,9 +127,8 @@ function readAttributes(object: TokenObject, rooms: readonly AttributeRoom[]): r
   let code: bigint = CKR.OK
   const attributes = rooms.map(({ type, room }): Attribute => {
     const value = object.attributes.get(type)
-    if (value === undefined) {
-      const isSecret = object.kind === 'private-key' && type === CKA.VALUE
-      code = isSecret ? CKR.ATTRIBUTE_SENSITIVE : CKR.ATTRIBUTE_TYPE_INVALID
+    if (isSecret(object, type) || value === undefined) {
+      code = isSecret(object, type) ? CKR.ATTRIBUTE_SENSITIVE : CKR.ATTRIBUTE_TYPE_INVALID
       return { type }
     }
     if (room === 0) return { type, value: value instanceof Uint8Array ? { size: value.length } : value }
@@ -87,13 +139,6 @@ function readAttributes(object: TokenObject, rooms: readonly AttributeRoom[]): r
     return { type, value }
   })
   return [attributes, code]
-}
-
-function handleOf(objects: readonly TokenObject[], slot: string): bigint {
-  const object = objects.find((candidate) => candidate.slot === slot)
-  // What was written was no certificate that can be shown.
-  if (object === undefined) throw new Refusal(CKR.ATTRIBUTE_VALUE_INVALID)
-  return object.handle
 }
 
 /** Attributes that one call may ask for; programs ask for up to 30. At the limit: ARGUMENTS_BAD. */

@@ -1,9 +1,11 @@
 import type { SizeOnly } from '../attribute.ts'
-import { signatureHalves } from '../der.ts'
-import { CKM, CKR } from '../standard.ts'
+import type { Mechanism } from '../mechanism.ts'
+import { CKR } from '../standard.ts'
 import { NULL } from '../wire.ts'
+import { fitted, prehashOf } from './mechanisms.ts'
 import { Refusal } from './refusal.ts'
-import type { HashName, Session, Signing } from './session.ts'
+import type { Session, Signing } from './session.ts'
+import type { StoredKey } from './source.ts'
 import type { Calls, State } from './state.ts'
 
 /** Signatures: over a digest (CKM_ECDSA), or over data that is hashed here. */
@@ -11,19 +13,14 @@ export function signCalls(state: State): Calls {
   return {
     SignInit: ([handle, mechanism, keyHandle]) => {
       const session = state.session(handle)
-      if (mechanism === undefined) return cancel(session)
-      if (session.signing !== undefined) throw new Refusal(CKR.OPERATION_ACTIVE)
-      const hashName = HASHES.get(mechanism.type)
-      if (hashName === undefined) throw new Refusal(CKR.MECHANISM_INVALID)
-      const hash = hashName === 'none' ? undefined : state.startHash(hashName)
-      session.signing = { key: privateKey(state, session, keyHandle), hash, hasUpdates: false }
+      session.signing = mechanism === undefined ? undefined : start(state, session, mechanism, keyHandle)
       return []
     },
     Sign: async ([handle, data, room]) => {
       const session = state.session(handle)
       const signing = active(session)
       if (signing.hasUpdates) throw ended(session, CKR.OPERATION_ACTIVE)
-      if (isTooSmall(room)) return [{ size: SIGNATURE_BYTES }]
+      if (isTooSmall(signing, room)) return [{ size: signatureBytes(signing) }]
       const bytes = data instanceof Uint8Array ? data : new Uint8Array(0)
       signing.hash?.update(bytes)
       return [await finish(session, signing, signing.hash?.digest() ?? bytes)]
@@ -41,23 +38,33 @@ export function signCalls(state: State): Calls {
       const session = state.session(handle)
       const signing = active(session)
       if (signing.hash === undefined) throw ended(session, CKR.FUNCTION_NOT_SUPPORTED)
-      if (isTooSmall(room)) return [{ size: SIGNATURE_BYTES }]
+      if (isTooSmall(signing, room)) return [{ size: signatureBytes(signing) }]
       return [await finish(session, signing, signing.hash.digest())]
     },
   }
 }
 
-function cancel(session: Session): readonly [] {
-  session.signing = undefined
-  return []
+function start(state: State, session: Session, mechanism: Mechanism, keyHandle: bigint): Signing {
+  if (session.signing !== undefined) throw new Refusal(CKR.OPERATION_ACTIVE)
+  const prehash = prehashOf(mechanism.type)
+  const key = privateKey(state, session, keyHandle)
+  return { key, hash: prehash === 'none' ? undefined : state.host.startHash(prehash), hasUpdates: false }
 }
 
-function privateKey(state: State, session: Session, handle: bigint): Signing['key'] {
-  const key = session.token.objects.find((object) => object.handle === handle)
-  if (key === undefined) throw new Refusal(CKR.KEY_HANDLE_INVALID)
-  if (key.kind !== 'private-key') throw new Refusal(CKR.KEY_FUNCTION_NOT_PERMITTED)
-  if (!state.mayUsePrivate(session)) throw new Refusal(CKR.USER_NOT_LOGGED_IN)
-  return key
+/**
+ * Finds a private key that a session may use.
+ *
+ * @throws `Refusal` KEY_HANDLE_INVALID, KEY_FUNCTION_NOT_PERMITTED for a key of another kind, USER_NOT_LOGGED_IN
+ */
+export function privateKey(state: State, session: Session, handle: bigint): StoredKey {
+  const inToken = session.token.objects.find((object) => object.handle === handle)
+  const object = inToken ?? state.object(session, handle, CKR.KEY_HANDLE_INVALID)
+  if (object.kind === 'certificate' || object.kind === 'data') throw new Refusal(CKR.KEY_HANDLE_INVALID)
+  if (object.kind !== 'private-key' || object.stored?.kind !== 'key') {
+    throw new Refusal(CKR.KEY_FUNCTION_NOT_PERMITTED)
+  }
+  state.assertMayUsePrivate(session)
+  return object.stored
 }
 
 function active({ signing }: Session): Signing {
@@ -73,34 +80,18 @@ function ended(session: Session, code: bigint): Refusal {
 
 async function finish(session: Session, { key }: Signing, digest: Uint8Array): Promise<Uint8Array> {
   session.signing = undefined
-  if (digest.length === 0 || digest.length > DIGEST_BYTES_MAX) throw new Refusal(CKR.DATA_LEN_RANGE)
-  const der = await session.token.source.element.signDigest(key.slot, fitted(digest))
-  const halves = signatureHalves(der)
-  if (halves === undefined) throw new Refusal(CKR.DEVICE_ERROR)
-  return halves
-}
-
-/** The leftmost 256 bits of a longer digest, the same number with zeros before a shorter one (FIPS 186-5 §6.4.1). */
-function fitted(digest: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(ORDER_BYTES)
-  whole.set(digest.subarray(0, ORDER_BYTES), Math.max(0, ORDER_BYTES - digest.length))
-  return whole
+  const whole = fitted(digest, key.curve)
+  // Another program may have replaced or destroyed the key since C_SignInit.
+  if (!session.token.source.objects.includes(key)) throw new Refusal(CKR.KEY_HANDLE_INVALID)
+  return session.token.source.sign(key, whole)
 }
 
 /** A caller that asks for the size, or has too little room, keeps the operation. */
-function isTooSmall(room: number): boolean {
-  return room === NULL || room < SIGNATURE_BYTES
+function isTooSmall(signing: Signing, room: number): boolean {
+  return room === NULL || room < signatureBytes(signing)
 }
 
-const HASHES: ReadonlyMap<number, HashName | 'none'> = new Map<number, HashName | 'none'>([
-  [CKM.ECDSA, 'none'],
-  [CKM.ECDSA_SHA256, 'sha256'],
-  [CKM.ECDSA_SHA384, 'sha384'],
-])
-
-/** r and s of P-256. */
-const SIGNATURE_BYTES = 64
-const ORDER_BYTES = 32
-
-/** The longest digest in use, SHA-512's. At the limit: DATA_LEN_RANGE. */
-const DIGEST_BYTES_MAX = 64
+/** r and s. */
+function signatureBytes({ key }: Signing): number {
+  return 2 * key.curve.bytes
+}

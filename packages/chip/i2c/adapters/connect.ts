@@ -23,7 +23,8 @@ export async function connectBus(address: BusAddress, options: SocketBusOptions 
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve)
     socket.once('error', (error) => {
-      reject(i2cFault('I2C_BUS_UNREACHABLE', { target: formatAddress(address), why: systemCode(error) }, error))
+      const context = { target: formatAddress(address), why: systemCode(error), executed: 'no' }
+      reject(i2cFault('I2C_BUS_UNREACHABLE', context, error))
     })
   })
   return new SocketBus(socket, options)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openVirtualChip, TrustX } from '@birthmark/chip/trust-x/adapters'
 import { isFault } from '@birthmark/foundation/kernel'
+import fc from 'fast-check'
 import { openLinuxBus } from './index.ts'
 
 test('without the package the fault names it and how to install it', async () => {
@@ -56,6 +57,55 @@ test('a bus that breaks fails the command with what the system says', async () =
   await bus.close()
   await assert.rejects(bus.read(4), { code: 'I2C_BUS_GONE' })
 })
+
+test('whatever a package does, the bus opens or fails with a declared fault, and so does every transfer', async () => {
+  const anything = fc.oneof(fc.constant(undefined), fc.nat(), fc.string(), fc.constant(null), fc.object())
+  const outcome = fc.oneof(
+    fc.constantFrom('ENXIO', 'EREMOTEIO', 'EIO', 'ENODEV', 'ETIMEDOUT').map((code) => ({ code })),
+    fc.nat({ max: 300 }).map((bytesRead) => ({ bytesRead })),
+    fc.constant({ throws: 'a string' }),
+  )
+  const perform = async (done: typeof outcome extends fc.Arbitrary<infer Value> ? Value : never) => {
+    if ('code' in done) throw systemError(done.code)
+    // oxlint-disable-next-line typescript/only-throw-error -- a foreign package may throw anything
+    if ('throws' in done) throw done.throws
+    return { bytesRead: done.bytesRead, bytesWritten: done.bytesRead }
+  }
+  await fc.assert(
+    fc.asyncProperty(
+      fc.string({ maxLength: 14 }),
+      fc.option(anything),
+      fc.array(outcome),
+      async (name, odd, script) => {
+        const opened = {
+          i2cWrite: () => perform(script.shift() ?? { bytesRead: 0 }),
+          i2cRead: () => perform(script.shift() ?? { bytesRead: 0 }),
+          close: async () => undefined,
+        }
+        const load = async () => (odd === null ? { openPromisified: async () => opened } : odd)
+        await declared(openLinuxBus(name, { load }))
+        const bus = await declared(openLinuxBus('/dev/i2c-1', { load }))
+        if (bus === undefined) return
+        while (script.length > 0) {
+          await declared(bus.write(Uint8Array.of(0x82)))
+          const bytes: Uint8Array | undefined = await declared(bus.read(20))
+          if (bytes !== undefined) assert.ok(bytes.length <= 20)
+        }
+        await bus.close()
+        await assert.rejects(bus.read(1), { code: 'I2C_BUS_GONE' })
+      },
+    ),
+  )
+})
+
+async function declared<Value>(attempt: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await attempt
+  } catch (error) {
+    assert.ok(isFault(error) && error.code.startsWith('I2C_'), String(error))
+    return undefined
+  }
+}
 
 /** Stands for `i2c-bus` on a machine with wires: a virtual chip, and an error instead of every n-th acknowledgement. */
 async function wires({ nack, every }: { nack: string; every: number }) {

@@ -1,5 +1,5 @@
 import { type Fault, isFault } from '@birthmark/foundation/kernel'
-import { BASE_ADDRESS, type I2cBus, i2cFault } from '../index.ts'
+import { BASE_ADDRESS, GUARD_TIME_MICROS, type I2cBus, i2cFault } from '../index.ts'
 import { systemCode } from './address.ts'
 
 /** How to talk to a chip on a Linux bus; every part has a default. */
@@ -80,9 +80,6 @@ class LinuxBus implements I2cBus {
     }
   }
 }
-
-/** Between two transfers the chip needs this long, in microseconds (OPTIGA Trust X data sheet v2.70). */
-export const GUARD_TIME_MICROS = 50
 
 /** What drivers of Linux say when an address is not acknowledged; EIO is what some older ones have for everything. */
 const NOT_ACKNOWLEDGED: ReadonlySet<string> = new Set(['ENXIO', 'EREMOTEIO', 'EIO'])

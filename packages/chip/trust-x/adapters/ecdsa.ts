@@ -1,5 +1,5 @@
-import { generateKeyPairSync, hash, type KeyObject, sign } from 'node:crypto'
 import { type CurveParameters, fromBigInt, invert, sumX, toBigInt, toPoint } from './curve.ts'
+import type { KeyPairs } from './key-pairs.ts'
 
 /** The halves of an ECDSA signature, each of the curve's full length. */
 export interface Halves {
@@ -9,7 +9,7 @@ export interface Halves {
 
 /**
  * ECDSA over a digest that somebody else computed, which `node:crypto` does not offer: its sign() always hashes. What
- * takes skill, choosing a nonce and multiplying the base point with it, is OpenSSL's ({@link NonceSource}); the rest is
+ * takes skill, random numbers and multiplying the base point with a nonce, is OpenSSL's ({@link KeyPairs}); the rest is
  * arithmetic modulo n. That arithmetic does not take constant time: this is a chip for development, not a vault.
  *
  * Source: FIPS 186-5 §6.4, with nonces computed ahead of time as §6.3 allows.
@@ -18,9 +18,9 @@ export class DigestEcdsa {
   readonly #curve: CurveParameters
   readonly #nonces: NonceSource
 
-  constructor(curve: CurveParameters) {
+  constructor(curve: CurveParameters, pairs: KeyPairs) {
     this.#curve = curve
-    this.#nonces = new NonceSource(curve)
+    this.#nonces = new NonceSource(curve, pairs)
   }
 
   /** Signs `digest`, at most as long as the curve's order. */
@@ -54,20 +54,15 @@ interface Nonce {
   readonly inverse: bigint
 }
 
-/**
- * Gives nonces that OpenSSL chose. OpenSSL signs a constant with a key that exists for nothing else; with key d0 and
- * digest z0 known, its s0 = (z0 + r d0) / k tells 1 / k = s0 / (z0 + r d0). Each nonce is given once and kept nowhere.
- */
+/** Gives nonces: random scalars that {@link KeyPairs} multiplied. Each is given once and kept nowhere. */
 class NonceSource {
   readonly #curve: CurveParameters
-  readonly #key: KeyObject
-  readonly #d0: bigint
+  readonly #pairs: KeyPairs
   readonly #ready: Nonce[] = []
 
-  constructor(curve: CurveParameters) {
+  constructor(curve: CurveParameters, pairs: KeyPairs) {
     this.#curve = curve
-    this.#key = generateKeyPairSync('ec', { namedCurve: curve.openssl }).privateKey
-    this.#d0 = toBigInt(Buffer.from(this.#key.export({ format: 'jwk' }).d ?? '', 'base64url'))
+    this.#pairs = pairs
   }
 
   take(): Nonce {
@@ -81,25 +76,22 @@ class NonceSource {
   /** Computes {@link NONCES_AHEAD} at once: a division is dear, and Montgomery's trick needs one for all of them. */
   #refill(): void {
     const { n, bytes } = this.#curve
-    const drawn: { r: bigint; s0: bigint; divisor: bigint; product: bigint }[] = []
+    const drawn: { k: bigint; r: bigint; product: bigint }[] = []
     let product = 1n
-    for (let count = 0; count < NONCES_AHEAD; count++) {
-      const signature = sign('sha256', CONSTANT, { key: this.#key, dsaEncoding: 'ieee-p1363' })
-      const r = toBigInt(signature.subarray(0, bytes))
-      const divisor = (CONSTANT_DIGEST + r * this.#d0) % n
-      drawn.push({ r, s0: toBigInt(signature.subarray(bytes)), divisor, product })
-      product = (product * divisor) % n
+    while (drawn.length < NONCES_AHEAD) {
+      const { number: k, point } = this.#pairs.draw()
+      const r = toBigInt(point.subarray(1, 1 + bytes)) % n
+      if (r === 0n) continue
+      drawn.push({ k, r, product })
+      product = (product * k) % n
     }
-    // The inverse of the product of all; peeling off one divisor after another leaves that of those before it.
+    // The inverse of the product of all; peeling off one nonce after another leaves that of those before it.
     let inverse = invert(product, n)
-    for (const { r, s0, divisor, product: before } of drawn.toReversed()) {
-      this.#ready.push({ r, inverse: (((inverse * before) % n) * s0) % n })
-      inverse = (inverse * divisor) % n
+    for (const { k, r, product: before } of drawn.toReversed()) {
+      this.#ready.push({ r, inverse: (inverse * before) % n })
+      inverse = (inverse * k) % n
     }
   }
 }
 
 const NONCES_AHEAD = 16
-
-const CONSTANT = new Uint8Array(0)
-const CONSTANT_DIGEST = toBigInt(hash('sha256', CONSTANT, 'buffer'))

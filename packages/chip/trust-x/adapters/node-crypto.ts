@@ -3,18 +3,13 @@ import type { ChipCrypto } from '../crypto.ts'
 import type { CurveName } from '../curves.ts'
 import { PARAMETERS } from './curve.ts'
 import { DigestEcdsa } from './ecdsa.ts'
+import { KeyPairs } from './key-pairs.ts'
 
 /** The cryptography of a virtual chip, by OpenSSL; one for all chips of the process. */
 export const nodeCrypto: ChipCrypto = {
   random: (count) => randomFillSync(new Uint8Array(count)),
-  generateKey(curve) {
-    const { openssl, bytes } = PARAMETERS[curve]
-    const ecdh = createECDH(openssl)
-    const point = Uint8Array.from(ecdh.generateKeys())
-    // OpenSSL leaves leading zeros out.
-    const short = ecdh.getPrivateKey()
-    const scalar = new Uint8Array(bytes)
-    scalar.set(short, bytes - short.length)
+  generateKey: (curve) => {
+    const { scalar, point } = PAIRS[curve].draw()
     return { scalar, point }
   },
   sign: (curve, scalar, digest) => ECDSA[curve].sign(scalar, digest),
@@ -33,7 +28,12 @@ export const nodeCrypto: ChipCrypto = {
   hmacSha256: (key, message) => Uint8Array.from(createHmac('sha256', key).update(message).digest()),
 }
 
+const PAIRS: Readonly<Record<CurveName, KeyPairs>> = {
+  'ec-p256': new KeyPairs(PARAMETERS['ec-p256']),
+  'ec-p384': new KeyPairs(PARAMETERS['ec-p384']),
+}
+
 const ECDSA: Readonly<Record<CurveName, DigestEcdsa>> = {
-  'ec-p256': new DigestEcdsa(PARAMETERS['ec-p256']),
-  'ec-p384': new DigestEcdsa(PARAMETERS['ec-p384']),
+  'ec-p256': new DigestEcdsa(PARAMETERS['ec-p256'], PAIRS['ec-p256']),
+  'ec-p384': new DigestEcdsa(PARAMETERS['ec-p384'], PAIRS['ec-p384']),
 }

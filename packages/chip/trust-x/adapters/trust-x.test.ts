@@ -25,10 +25,23 @@ test('a fresh chip says who it is and proves its vendor’s identity', async (co
   assert.deepEqual([identity.uid, identity.model, identity.firmware], [chip.uid, 'OPTIGA Trust X', '1118'])
   const certificate = new X509Certificate((await element.readCertificate('0xE0E0')) ?? '')
   assert.equal(certificate.subject, undefined)
-  assert.match(certificate.issuer, /Birthmark Virtual Chip CA/)
-  assert.ok(certificate.verify(new X509Certificate(vendor.certificate.der).publicKey))
+  assert.match(certificate.issuer, /CN=Birthmark Virtual Chip CA 001/)
+  const [issuing, root] = [vendor.certificate, vendor.root].map(({ der }) => new X509Certificate(der))
+  assert.ok(issuing !== undefined && root !== undefined)
+  assert.deepEqual([issuing.ca, root.ca, certificate.ca, issuing.issuer], [true, true, false, root.subject])
+  assert.ok(certificate.verify(issuing.publicKey) && issuing.verify(root.publicKey) && root.verify(root.publicKey))
   const challenge = randomBytes(32)
   assert.ok(verify('sha256', challenge, certificate.publicKey, await element.authenticate(0xe0f0, challenge)))
+})
+
+test('a fresh chip’s own objects are locked, the project’s are open', async (context) => {
+  const { element } = await newTrustX(context)
+  for (const slot of ['0xE0E0', '0xE0F0', '0xE0C2']) assert.equal(await element.isLocked(slot), true, slot)
+  for (const slot of ['0xE0E1', '0xE0F1', '0xE0E8', '0xF1D0']) assert.equal(await element.isLocked(slot), false, slot)
+  await refuses(element.writeCertificate('0xE0E0', Uint8Array.of(0x30, 0)), 'TRUST_X_ACCESS_DENIED', 'no')
+  await refuses(element.generateKey('0xE0F0'), 'TRUST_X_ACCESS_DENIED', 'no')
+  await refuses(element.setMetadata(0xe0e0, Uint8Array.of(0xd0, 1, 0)), 'TRUST_X_ACCESS_DENIED', 'no')
+  await refuses(element.setDataObject(0xe0c2, new Uint8Array(27)), 'TRUST_X_ACCESS_DENIED', 'no')
 })
 
 test('every chip is another one', async () => {

@@ -1,8 +1,7 @@
 import type { ElementIdentity, IdentitySlots, SecureElement } from '@birthmark/chip'
 import type { I2cBus } from '@birthmark/chip/i2c'
-import { type Clock, type Millis, type Timers, toHex } from '@birthmark/foundation/kernel'
+import { type Clock, concat, fromHex, type Millis, type Timers, toHex } from '@birthmark/foundation/kernel'
 import { systemClock, systemTimers } from '@birthmark/foundation/system'
-import { spkiFromPoint } from '@birthmark/foundation/x509'
 import { CONDITION_NEVER, isGranted, LIFECYCLE } from '../access.ts'
 import { KEY_USAGE } from '../curves.ts'
 import { TrustXDriver } from '../driver.ts'
@@ -10,11 +9,17 @@ import { trustXFault } from '../faults.ts'
 import { certificateIn, wrapIdentity } from '../identity.ts'
 import type { Metadata } from '../metadata.ts'
 import { OBJECTS, OID } from '../objects.ts'
+import { PARAMETERS, toPoint } from './curve.ts'
 
 /** How a host talks to a chip; every part has a default. */
 export interface TrustXOptions {
   /** How long one command may take inside the chip; default 6 seconds, the vendor's number. */
   readonly patience?: Millis
+  /**
+   * Speed of the bus clock to agree on, in kHz, up to 1000; above 400 the chip is set to fast mode plus for good.
+   * Without it clock and mode stay as they are: the clock of a Linux bus or of a socket is not this host's to choose.
+   */
+  readonly clockKHz?: number
   readonly clock?: Clock
   readonly timers?: Timers
 }
@@ -30,6 +35,10 @@ export interface TrustXOptions {
  */
 export class TrustX extends TrustXDriver implements SecureElement {
   readonly defaultSlots: IdentitySlots = { key: '0xE0F1', certificate: '0xE0E1', trustAnchor: '0xE0E8' }
+  readonly vendorSlots: { readonly key: string; readonly certificate: string } = {
+    key: '0xE0F0',
+    certificate: '0xE0E0',
+  }
 
   /**
    * Connects to the chip on `bus`, which belongs to this object from now on.
@@ -42,6 +51,10 @@ export class TrustX extends TrustXDriver implements SecureElement {
     return chip
   }
 
+  override until(signal: AbortSignal): TrustX {
+    return new TrustX(this.connection, this.connection.options, signal)
+  }
+
   async identify(): Promise<ElementIdentity> {
     const uid = await this.getDataObject(OID.UID)
     return { uid: toHex(uid), model: 'OPTIGA Trust X', firmware: toHex(uid.subarray(BUILD_AT)) }
@@ -50,7 +63,9 @@ export class TrustX extends TrustXDriver implements SecureElement {
   /** Makes a P-256 key pair for authentication, signatures and key agreement. */
   async generateKey(slot: string): Promise<Uint8Array> {
     const usage = KEY_USAGE.AUTHENTICATION | KEY_USAGE.SIGN | KEY_USAGE.KEY_AGREEMENT
-    return spkiFromPoint('p256', await this.genKeyPair(oidOf(slot), 'ec-p256', usage))
+    const point = await this.genKeyPair(oidOf(slot), 'ec-p256', usage)
+    if (toPoint(PARAMETERS['ec-p256'], point) !== undefined) return concat(SPKI_HEAD, point)
+    throw trustXFault('TRUST_X_RESPONSE_INVALID', { command: 'GenKeyPair', executed: 'yes' })
   }
 
   signDigest(slot: string, digest: Uint8Array): Promise<Uint8Array> {
@@ -94,6 +109,9 @@ export class TrustX extends TrustXDriver implements SecureElement {
     return isOperational(metadata) && !isChangeable(metadata)
   }
 }
+
+/** A SubjectPublicKeyInfo up to its point on P-256 (RFC 5480 §2): ecPublicKey, the curve, head of the BIT STRING. */
+const SPKI_HEAD = fromHex('3059301306072A8648CE3D020106082A8648CE3D030107034200')
 
 /** @throws `TRUST_X_SLOT_UNKNOWN` */
 function oidOf(slot: string): number {

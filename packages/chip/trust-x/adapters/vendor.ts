@@ -1,6 +1,8 @@
 import type { Clock, Entropy } from '@birthmark/foundation/kernel'
 import {
   type Certificate,
+  type DistinguishedName,
+  ISSUING_CA,
   Linted,
   newSerialNumber,
   ROOT_CA,
@@ -20,33 +22,55 @@ import { nodeCrypto } from './node-crypto.ts'
 
 /** Who makes virtual chips: gives each one an identity of the vendor's before anybody else has it. */
 export interface ChipVendor {
-  /** Signs the certificate in object E0E0 of every chip. */
+  /** What a host trusts. */
+  readonly root: Certificate
+  /** Of the CA below the root that signs the certificate in object E0E0 of every chip; no chip holds it. */
   readonly certificate: Certificate
+  /** The CA's key. */
   readonly signer: Signer
 }
 
-/** Makes a vendor with a CA of its own: `Birthmark Virtual Chip CA`, which nobody but tests should trust. */
+/**
+ * Makes a vendor with CAs of its own, which nobody but tests should trust: `Birthmark Virtual Chip Root CA` (P-384) and
+ * below it `Birthmark Virtual Chip CA 001` (P-256), which may have no CA below itself. The root's key is not kept.
+ *
+ * Source: OPTIGA Trust X keys and certificates v1.30, certificate chain; the names are ours.
+ */
 export async function makeVendor(clock: Clock, entropy: Entropy): Promise<ChipVendor> {
+  const rootSigner = await SoftwareSigner.generate('ecdsa-p384-sha384')
   const signer = await SoftwareSigner.generate('ecdsa-p256-sha256')
-  const certificate = await Linted.lint({
-    profile: ROOT_CA,
-    subject: [
-      { type: 'O', value: 'Birthmark' },
-      { type: 'OU', value: 'Virtual Chips' },
-      { type: 'CN', value: 'Birthmark Virtual Chip CA' },
-    ],
-    publicKey: signer.publicKey,
+  const now = clock.now()
+  const root = await Linted.lint({
+    profile: { ...ROOT_CA, pathLength: 1 },
+    subject: named('Birthmark Virtual Chip Root CA'),
+    publicKey: rootSigner.publicKey,
     issuer: 'self',
     serialNumber: newSerialNumber(entropy),
-    now: clock.now(),
-  }).sign(signer)
-  return { certificate, signer }
+    now,
+  }).sign(rootSigner)
+  const certificate = await Linted.lint({
+    profile: ISSUING_CA,
+    subject: named('Birthmark Virtual Chip CA 001'),
+    publicKey: signer.publicKey,
+    issuer: { certificate: root },
+    serialNumber: newSerialNumber(entropy),
+    now,
+  }).sign(rootSigner)
+  return { root, certificate, signer }
+}
+
+function named(commonName: string): DistinguishedName {
+  return [
+    { type: 'O', value: 'Birthmark' },
+    { type: 'OU', value: 'Virtual Chips' },
+    { type: 'CN', value: commonName },
+  ]
 }
 
 /**
  * Makes the memory of a fresh chip as a vendor ships it: a UID of its own, key E0F0 for authentication and its
- * certificate in E0E0, nothing else. The certificate has the vendor's profile: no subject, 20 years; its serial
- * number has 16 bytes where the vendor's has four, which are too few to be unpredictable.
+ * certificate in E0E0, both locked, nothing else. The certificate has the vendor's profile: no subject, 20 years; its
+ * serial number has 16 bytes where the vendor's has four, which are too few to be unpredictable.
  *
  * Source: OPTIGA Trust X keys and certificates v1.30; layout of the UID: Trust M solution reference manual v3.70.
  */

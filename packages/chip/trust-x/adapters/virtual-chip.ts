@@ -1,13 +1,13 @@
 import { faultySlave, type I2cBus, type I2cSlave, memoryBus, type SlaveFaultRates } from '@birthmark/chip/i2c'
-import { type Clock, type Fault, isFault, toHex } from '@birthmark/foundation/kernel'
+import { type Clock, type Fault, isFault, millis, toHex } from '@birthmark/foundation/kernel'
 import { asFileFault, systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { type ChipChoices, DEFAULT_CHOICES } from '../choices.ts'
 import type { ChipCrypto } from '../crypto.ts'
 import { TrustXDevice } from '../device.ts'
 import type { ChipMemory } from '../memory.ts'
+import { datasheetTiming } from '../timing.ts'
 import { ChipFile } from './chip-file.ts'
 import { nodeCrypto } from './node-crypto.ts'
-import { DATASHEET_TIMING } from './timing.ts'
 import { type ChipVendor, makeVendor, personalise } from './vendor.ts'
 
 /** Where a virtual chip lives and how it behaves; every part has a default. */
@@ -20,6 +20,11 @@ export interface VirtualChipOptions {
   readonly vendor?: ChipVendor
   /** `instant` (default) answers at once; `datasheet` takes the time that silicon takes. */
   readonly timing?: 'instant' | 'datasheet'
+  /**
+   * Speed of the bus clock in kHz, for `datasheet`; default 400. A master in this process that sets the clock decides
+   * it then, and the chip's mode always limits it: 400, or 1000 in fast mode plus.
+   */
+  readonly clockKHz?: number
   /** What goes wrong, for testing drivers; nothing by default. */
   readonly faults?: ChipFaults
   /** What the chip does where no document says it. */
@@ -50,12 +55,14 @@ export class VirtualChip implements I2cBus {
   /** @internal Use {@link openVirtualChip}. */
   constructor(memory: ChipMemory, file: ChipFile | undefined, options: VirtualChipOptions) {
     const clock = options.clock ?? systemClock
-    const timing = options.timing === 'datasheet' ? { timing: DATASHEET_TIMING } : {}
+    const choices = choicesOf(options)
+    const timing = options.timing === 'datasheet' ? { timing: datasheetTiming(millis(choices.wakeMillis)) } : {}
     const supply = new Supply(keeper(file, options.onFault), options.faults)
     const ports = {
       crypto: options.crypto ?? nodeCrypto,
       keep: (kept: ChipMemory) => supply.keep(kept),
-      choices: choicesOf(options),
+      choices,
+      ...(options.clockKHz === undefined ? {} : { clockKHz: options.clockKHz }),
       ...timing,
     }
     this.#file = file
@@ -81,6 +88,10 @@ export class VirtualChip implements I2cBus {
 
   read(count: number): Promise<Uint8Array> {
     return this.#bus.read(count)
+  }
+
+  async setClock(kHz: number): Promise<void> {
+    this.slave.setClock?.(kHz)
   }
 
   /** Takes the supply away and gives it back, as a host does that starts anew. */
@@ -188,6 +199,7 @@ function slaveOf(device: TrustXDevice, supply: Supply, clock: Clock): I2cSlave {
       return isTaken
     },
     read: (count) => device.read(count, clock.now()),
+    setClock: (kHz) => device.setClock(kHz),
     powerUp: () => device.powerUp(clock.now()),
     powerDown: () => device.powerDown(clock.now()),
   }

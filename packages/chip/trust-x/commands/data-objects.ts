@@ -28,11 +28,11 @@ export function getDataObject(chip: ChipState, param: number, data: Uint8Array):
   if (param === PARAM_METADATA) return encodeMetadata(definition, object, chip.choices)
   if (isKey(definition)) return chip.choices.keyContentError
   if (!chip.allows(object, 'read')) return CHIP_ERROR.ACCESS_DENIED
-  const content = contentOf(chip, definition, object)
+  const content = chip.content(oid) ?? NOTHING
   const offset = isLong ? wordAt(data, 2) : 0
   const count = isLong ? wordAt(data, 4) : content.length
   // Hosts read long objects in pieces and take this error on a later piece as the end of the data.
-  if (offset > 0 && offset >= content.length) return CHIP_ERROR.BOUNDARY_EXCEEDED
+  if (isLong && offset >= content.length) return CHIP_ERROR.BOUNDARY_EXCEEDED
   const part = content.slice(offset, offset + count)
   if (part.length > DATA_BYTES_MAX) return CHIP_ERROR.INSUFFICIENT_MEMORY
   if (oid === OID.LAST_ERROR) chip.lastError = 0
@@ -73,19 +73,6 @@ export function getRandom(chip: ChipState, param: number, data: Uint8Array): Out
 export const RANDOM_BYTES_MIN = 8
 export const RANDOM_BYTES_MAX = 256
 
-function contentOf(chip: ChipState, definition: ObjectDefinition, object: StoredObject): Uint8Array {
-  switch (definition.oid) {
-    case OID.UID:
-      return chip.memory.uid
-    case OID.SECURITY_EVENTS:
-      return Uint8Array.of(chip.securityEvents)
-    case OID.LAST_ERROR:
-      return Uint8Array.of(chip.lastError)
-    default:
-      return object.content
-  }
-}
-
 function changeContent(
   chip: ChipState,
   definition: ObjectDefinition,
@@ -98,7 +85,7 @@ function changeContent(
   // A private key has no way in: the conditions of a key slot speak of key generation.
   if (isKey(definition) || !chip.allows(object, 'change')) return CHIP_ERROR.ACCESS_DENIED
   if (offset + bytes.length > bytesMax) return CHIP_ERROR.BOUNDARY_EXCEEDED
-  if (definition.kind === 'status') return changeStatus(definition.oid, object, bytes)
+  if (definition.kind === 'status') return changeStatus(definition.oid, object, bytes, chip.choices.frozenError)
   const kept = erases ? NOTHING : object.content
   if (!erases && offset > kept.length && chip.choices.gap === 'refused') return CHIP_ERROR.BOUNDARY_EXCEEDED
   const content = concat(kept, new Uint8Array(Math.max(0, offset + bytes.length - kept.length)))
@@ -111,7 +98,12 @@ function isKey({ kind }: ObjectDefinition): boolean {
 }
 
 /** One-byte objects with rules of their own. */
-function changeStatus(oid: number, object: StoredObject, bytes: Uint8Array): StoredObject | ErrorCode {
+function changeStatus(
+  oid: number,
+  object: StoredObject,
+  bytes: Uint8Array,
+  frozenError: ErrorCode,
+): StoredObject | ErrorCode {
   const [wanted] = bytes
   const [current = 0] = object.content
   if (wanted === undefined) return CHIP_ERROR.INVALID_LENGTH
@@ -120,7 +112,7 @@ function changeStatus(oid: number, object: StoredObject, bytes: Uint8Array): Sto
     case OID.GLOBAL_LIFECYCLE:
     case OID.APPLICATION_LIFECYCLE:
       if (!isLifecycle(wanted)) return CHIP_ERROR.INVALID_FIELD
-      if (wanted < current) return CHIP_ERROR.ACCESS_DENIED
+      if (wanted < current) return frozenError
       if (oid === OID.APPLICATION_LIFECYCLE && wanted === LIFECYCLE.TERMINATION) return CHIP_ERROR.ACCESS_DENIED
       return changed
     case OID.GLOBAL_SECURITY_STATUS:

@@ -3,7 +3,6 @@ import { decodeFields, encodeField, wordAt } from '../apdu.ts'
 import type { ChipState } from '../chip-state.ts'
 import { CHIP_ERROR, type ErrorCode, isRefusal } from '../errors.ts'
 import { openContext, sealContext } from '../hash-context.ts'
-import { OBJECTS } from '../objects.ts'
 import { type Sha256State, sha256Digest, sha256Start, sha256Update } from '../sha256.ts'
 import { fieldMap, NOTHING, type Outcome } from './outcome.ts'
 
@@ -68,13 +67,13 @@ function runningHash(chip: ChipState, context: Uint8Array | undefined): Sha256St
 function objectPart(chip: ChipState, value: Uint8Array): Uint8Array | ErrorCode {
   if (value.length !== 6) return CHIP_ERROR.INVALID_FIELD
   const oid = wordAt(value, 0)
-  const kind = OBJECTS.get(oid)?.kind
   const object = chip.object(oid)
-  if (object === undefined || kind === 'status') return CHIP_ERROR.INVALID_OID
+  const content = chip.content(oid)
+  if (object === undefined || content === undefined) return CHIP_ERROR.INVALID_OID
   if (!chip.allows(object, 'read')) return CHIP_ERROR.ACCESS_DENIED
   const offset = wordAt(value, 2)
   const end = offset + wordAt(value, 4)
-  return end > object.content.length ? CHIP_ERROR.BOUNDARY_EXCEEDED : object.content.subarray(offset, end)
+  return end > content.length ? CHIP_ERROR.BOUNDARY_EXCEEDED : content.subarray(offset, end)
 }
 
 const ALGORITHM_SHA256 = 0xe2

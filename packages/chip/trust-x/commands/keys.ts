@@ -19,7 +19,7 @@ export function genKeyPair(chip: ChipState, param: number, data: Uint8Array): Ou
   const exported = fields.get(FIELD.EXPORT)
   if (exported !== undefined) {
     if (fields.size !== 1 || exported.length !== 0) return CHIP_ERROR.INVALID_FIELD
-    const { scalar, point } = chip.crypto.generateKey(curve.name)
+    const { scalar, point } = newKey(chip, curve)
     return concat(encodeField(0x01, writeShort(DER.OCTET_STRING, scalar)), encodeField(0x02, bitString(point)))
   }
   const oid = oidIn(fields.get(FIELD.OID))
@@ -59,6 +59,7 @@ export function verifySign(chip: ChipState, param: number, data: Uint8Array): Ou
   const r = integerBytes(first, key.curve.bytes)
   const s = integerBytes(second, key.curve.bytes)
   if (r === undefined || s === undefined) return CHIP_ERROR.SIGNATURE_WRONG
+  chip.curveBytes = key.curve.bytes
   return chip.crypto.verify(key.curve.name, key.point, digest, { r, s }) ? NOTHING : CHIP_ERROR.SIGNATURE_WRONG
 }
 
@@ -85,8 +86,14 @@ export function privateKey(chip: ChipState, oid: number, usages: number): Privat
 /** Signs with a key that {@link privateKey} gave; a stored key counts as a security event. */
 export function signWith(chip: ChipState, oid: number, key: PrivateKey, digest: Uint8Array): Uint8Array {
   if (OBJECTS.get(oid)?.kind === 'key') chip.noteKeyUse()
+  chip.curveBytes = key.curve.bytes
   const { r, s } = chip.crypto.sign(key.curve.name, key.scalar, digest)
   return concat(writeInteger(r), writeInteger(s))
+}
+
+function newKey(chip: ChipState, curve: Curve): ReturnType<ChipState['crypto']['generateKey']> {
+  chip.curveBytes = curve.bytes
+  return chip.crypto.generateKey(curve.name)
 }
 
 function generateInto(chip: ChipState, oid: number, curve: Curve, usage: number): Outcome {
@@ -94,7 +101,7 @@ function generateInto(chip: ChipState, oid: number, curve: Curve, usage: number)
   const object = chip.object(oid)
   if (object === undefined || (kind !== 'key' && kind !== 'session')) return CHIP_ERROR.INVALID_OID
   if (kind === 'key' && !chip.allows(object, 'change')) return CHIP_ERROR.ACCESS_DENIED
-  const { scalar, point } = chip.crypto.generateKey(curve.name)
+  const { scalar, point } = newKey(chip, curve)
   if (kind === 'session') chip.sessions.set(oid, { kind: 'key', key: { curve, scalar, usage } })
   else chip.store(oid, { ...object, algorithm: curve.algorithm, usage, content: scalar })
   return encodeField(0x02, bitString(point))
@@ -111,7 +118,9 @@ function storedPublicKey(
   if (object === undefined || (kind !== 'certificate' && kind !== 'trust-anchor')) return CHIP_ERROR.INVALID_OID
   if (!chip.allows(object, 'read')) return CHIP_ERROR.ACCESS_DENIED
   const der = chip.choices.identityVerifies ? certificateIn(object.content) : object.content
-  return der === undefined || der.length === 0 ? CHIP_ERROR.CERTIFICATE_FORMAT : certificateKey(der)
+  return der === undefined || der.length === 0
+    ? CHIP_ERROR.CERTIFICATE_FORMAT
+    : certificateKey(der, chip.choices.parsesAllNames)
 }
 
 function givenPublicKey(

@@ -15,8 +15,8 @@ export function calcSSec(chip: ChipState, param: number, data: Uint8Array): Outc
   const fields = fieldsOf(data, [FIELD.SOURCE, FIELD.ALGORITHM, FIELD.PUBLIC_KEY, FIELD.EXPORT, FIELD.SESSION])
   if (isRefusal(fields)) return fields
   const source = oidIn(fields.get(FIELD.SOURCE))
-  const [algorithm = 0] = fields.get(FIELD.ALGORITHM) ?? []
-  const curve = CURVES.get(algorithm)
+  const algorithm = fields.get(FIELD.ALGORITHM)
+  const curve = algorithm?.length === 1 ? CURVES.get(algorithm[0] ?? 0) : undefined
   if (source === undefined || curve === undefined || fields.size !== 4) return CHIP_ERROR.INVALID_FIELD
   const target = targetOf(fields)
   if (isRefusal(target)) return target
@@ -24,6 +24,7 @@ export function calcSSec(chip: ChipState, param: number, data: Uint8Array): Outc
   if (isRefusal(key)) return key
   const point = bitStringPoint(fields.get(FIELD.PUBLIC_KEY) ?? NOTHING, curve)
   if (key.curve !== curve || point === undefined) return CHIP_ERROR.INVALID_FIELD
+  chip.curveBytes = curve.bytes
   const secret = chip.crypto.agree(curve.name, key.scalar, point)
   if (secret === undefined) return CHIP_ERROR.INVALID_FIELD
   if (OBJECTS.get(source)?.kind === 'key') chip.noteKeyUse()
