@@ -6,18 +6,23 @@ import {
   orderFault,
   type WorkOrder,
 } from '@birthmark/factory/order'
-import { isFault, type Log, later, type Millis, messageOf } from '@birthmark/foundation/kernel'
+import { isFault, type Log, type Millis, messageOf } from '@birthmark/foundation/kernel'
 import {
   type Certificate,
+  createCsr,
   type RevocationReason,
   type RevokedCertificate,
   SoftwareSigner,
-  signCrl,
 } from '@birthmark/foundation/x509'
-import { decide, draftVerification, type IssueRequest } from './decide.ts'
+import { decide, draftResponder, draftVerification, type IssueRequest } from './decide.ts'
 import { authorityFault } from './faults.ts'
 import { Issuance, type IssuancePorts } from './issuance.ts'
 import type { AdmittedOrder, IssueIntent } from './journal-records.ts'
+import type { CertificateState } from './journal-tables.ts'
+import type { CheckedProfile } from './profile-file.ts'
+import { RevocationLists } from './revocation-lists.ts'
+import { type AuthoritySettings, DEFAULT_SETTINGS } from './settings.ts'
+import { setupFault } from './setup-faults.ts'
 
 /** What an {@link Authority} works with. */
 export interface AuthorityPorts extends IssuancePorts {
@@ -26,7 +31,29 @@ export interface AuthorityPorts extends IssuancePorts {
   readonly endpointNames: ReadonlySet<string>
   /** The DER SubjectPublicKeyInfo of the one maker whose work orders are admitted. */
   readonly makerKey?: Uint8Array
+  /** The CAs between the issuing CA and the root, nearest first; none unless given. */
+  readonly chain?: readonly Certificate[]
+  /** The defaults unless given. */
+  readonly settings?: AuthoritySettings
+  /** The profiles that this authority has beside those built in, by their names. */
+  readonly profiles?: ReadonlyMap<string, CheckedProfile>
+  /** Lets go of what the key is behind. */
+  readonly releaseKey?: () => Promise<void>
   readonly log: Log
+}
+
+/** What an authority knows of one serial number. */
+export interface KnownCertificate {
+  readonly serial: string
+  /**
+   * `open`: it may exist, and was given to nobody. `voided`: the same, and another one replaced it. `known`: it is from
+   * before this authority's journal.
+   */
+  readonly state: CertificateState
+  /** Since when it must not be trusted. */
+  readonly ended?: Omit<RevokedCertificate, 'serial'>
+  /** Its DER, where it was issued here. */
+  readonly certificate?: Uint8Array
 }
 
 /**
@@ -39,14 +66,19 @@ export interface AuthorityPorts extends IssuancePorts {
 export class Authority {
   readonly #ports: AuthorityPorts
   readonly #issuance: Issuance
+  readonly #lists: RevocationLists
   readonly #underWay = new Set<Promise<unknown>>()
+  /** Serial numbers whose revocation is on its way to the disk. */
+  readonly #revoking = new Set<string>()
   /** The last of what is done one after the other, so that nothing is looked up and then written twice. */
   #turn: Promise<unknown> = Promise.resolve()
   #closed = false
 
   constructor(ports: AuthorityPorts) {
     this.#ports = ports
-    this.#issuance = new Issuance(ports)
+    const { certificatesMax } = this.settings
+    this.#issuance = new Issuance({ ...ports, ...(certificatesMax !== undefined && { certificatesMax }) })
+    this.#lists = new RevocationLists({ ...ports, inTurn: (work) => this.#inTurn(work) })
   }
 
   get root(): Certificate {
@@ -59,7 +91,14 @@ export class Authority {
 
   /** The issuers above every certificate from here. */
   get issuers(): Omit<IssuedCertificate, 'certificate'> {
-    return { intermediates: [this.#ports.issuing.der], root: this.#ports.root.der }
+    const { root, issuing, chain = [] } = this.#ports
+    const isRoot = issuing.fingerprint === root.fingerprint
+    return { intermediates: isRoot ? [] : [issuing, ...chain].map(({ der }) => der), root: root.der }
+  }
+
+  /** What this authority may do. */
+  get settings(): AuthoritySettings {
+    return this.#ports.settings ?? DEFAULT_SETTINGS
   }
 
   /** The intents without a result: a certificate may have been made and was given to nobody, or is under way. */
@@ -74,7 +113,12 @@ export class Authority {
 
   /** What the next revocation list will hold: what was revoked, and the serial numbers in {@link voided}. */
   get revoked(): readonly RevokedCertificate[] {
-    return this.#ports.journal.revoked
+    return this.#ports.journal.revoked()
+  }
+
+  /** How many certificates are in {@link revoked}. */
+  get revokedCount(): number {
+    return this.#ports.journal.endedCount
   }
 
   /** The number of certificates issued, in this run and earlier ones. */
@@ -117,6 +161,16 @@ export class Authority {
     }
   }
 
+  /** Devices that may still be issued under an order; 0 for one that was not admitted. */
+  left(order: string): number {
+    return this.#ports.journal.order(order)?.left ?? 0
+  }
+
+  /** Tells whether this device of an order was asked for before. */
+  async knows(order: string, uid: string): Promise<boolean> {
+    return (await this.#ports.journal.find(`order/${order}/${uid}`)) !== undefined
+  }
+
   /**
    * Issues a certificate; returns when it is on the disk. A repeated request (same idempotency key or device, same
    * public key) gets the certificate of the first.
@@ -126,10 +180,12 @@ export class Authority {
    * `ORDER_EXPIRED`, `SIGNER_SIGNATURE_INVALID` (operator)
    */
   async issue(request: IssueRequest): Promise<IssuedCertificate> {
-    const { endpointNames, journal, log } = this.#ports
+    const { endpointNames, journal, profiles, log } = this.#ports
+    const { settings } = this
     try {
       return await this.#whileOpen(async () => {
-        const draft = decide(request, { endpointNames, order: (id) => journal.order(id)?.order })
+        const order = (id: string): AdmittedOrder | undefined => journal.order(id)?.order
+        const draft = await decide(request, { endpointNames, order, settings, profile: (name) => profiles?.get(name) })
         return { certificate: await this.#issuance.once(draft), ...this.issuers }
       })
     } catch (error) {
@@ -148,8 +204,11 @@ export class Authority {
    */
   async prove(registrationCode: string): Promise<IssuedCertificate> {
     return this.#whileOpen(async () => {
-      const { publicKey } = await SoftwareSigner.generate('ecdsa-p256-sha256')
-      const certificate = await this.#issuance.once(draftVerification(registrationCode, publicKey))
+      const signer = await SoftwareSigner.generate('ecdsa-p256-sha256')
+      const draft = draftVerification(registrationCode, signer.publicKey)
+      // A CA elsewhere wants to see a request.
+      const csr = await createCsr({ subject: draft.subject, signer })
+      const certificate = await this.#issuance.once({ ...draft, csr })
       return { certificate, ...this.issuers }
     })
   }
@@ -161,30 +220,59 @@ export class Authority {
    * @throws `CERTIFICATE_NOT_OURS`, `CERTIFICATE_REVOKED` when it is already, `AUTHORITY_CLOSED` (caller)
    */
   async revoke(serial: string, reason: RevocationReason): Promise<void> {
-    await this.#inTurn(async () => {
-      const { journal, log } = this.#ports
-      if (!(await journal.mayExist(serial))) throw authorityFault('CERTIFICATE_NOT_OURS', { serial })
-      if (journal.isRevoked(serial)) throw authorityFault('CERTIFICATE_REVOKED', { serial })
-      await journal.revoke(serial, reason)
+    await this.#whileOpen(async () => {
+      const { journal, log, external } = this.#ports
+      if (external !== undefined) throw setupFault('EXTERNAL_CA_ELSEWHERE', { what: 'its revocations' })
+      const row = journal.bySerial(serial)
+      if (row === undefined) throw authorityFault('CERTIFICATE_NOT_OURS', { serial })
+      if (row.isRevoked || this.#revoking.has(serial)) throw authorityFault('CERTIFICATE_REVOKED', { serial })
+      this.#revoking.add(serial)
+      try {
+        await journal.revoke(serial, reason)
+      } finally {
+        this.#revoking.delete(serial)
+      }
       log.write('info', 'authority.revoked', { serial, reason })
     })
   }
 
   /**
-   * Makes the full revocation list of this moment, with a number above that of every earlier one.
+   * Gives what is known of a serial number; `undefined` when no certificate has it, nor may have it.
    *
-   * @param lasts How long it counts, until the next one must be there.
-   * @returns Its DER.
-   * @throws `CRL_REQUEST_REFUSED`, `AUTHORITY_CLOSED` (caller), `SIGNER_SIGNATURE_INVALID` (operator)
+   * @param serial Lower-case hex.
+   * @throws `AUTHORITY_CLOSED` (caller), `LEDGER_DAMAGED`, `FILE_UNUSABLE` (operator)
    */
+  async lookUp(serial: string): Promise<KnownCertificate | undefined> {
+    return this.#whileOpen(async () => {
+      const { journal } = this.#ports
+      const row = journal.bySerial(serial)
+      if (row === undefined) return undefined
+      const { state, ended, result } = row
+      const certificate = result && (await journal.certificate(result))
+      return { serial, state, ...(ended && { ended }), ...(certificate && { certificate }) }
+    })
+  }
+
+  /** The revocation lists, all of which this authority signs. */
+  get lists(): RevocationLists {
+    return this.#lists
+  }
+
+  /** Makes the full list of this moment about every certificate; see {@link RevocationLists.full}. */
   async revocationList(lasts: Millis): Promise<Uint8Array> {
-    return this.#inTurn(async () => {
-      const { journal, issuing, signer, clock } = this.#ports
-      const number = journal.crlNumber + 1
-      await journal.numberCrl(number)
-      const thisUpdate = clock.now()
-      const nextUpdate = later(thisUpdate, lasts)
-      return signCrl({ issuer: issuing, number, thisUpdate, nextUpdate, revoked: journal.revoked }, signer)
+    return this.#lists.full(lasts)
+  }
+
+  /**
+   * Lets the key of a request answer about the certificates of this CA, for 90 days (RFC 6960 §4.2.2.2).
+   *
+   * @param csr DER; its subject names who answers.
+   * @throws `CSR_UNREADABLE`, `CSR_KEY_UNSUPPORTED`, `CSR_SIGNATURE_INVALID` (peer), `CERTIFICATE_LINT_FAILED`,
+   * `AUTHORITY_CLOSED` (caller), `SIGNER_SIGNATURE_INVALID` (operator)
+   */
+  async certifyResponder(csr: Uint8Array): Promise<IssuedCertificate> {
+    return this.#whileOpen(async () => {
+      return { certificate: await this.#issuance.once(await draftResponder(csr)), ...this.issuers }
     })
   }
 
@@ -193,9 +281,13 @@ export class Authority {
     this.#closed = true
     await Promise.allSettled(this.#underWay)
     await this.#ports.journal.close()
+    await this.#ports.releaseKey?.()
   }
 
-  async #admit({ id, product, count, profile, subject, until }: WorkOrder): Promise<void> {
+  async #admit({ id, product, count, profile, subject, until, issuer }: WorkOrder): Promise<void> {
+    if (issuer !== undefined && issuer !== this.issuing.fingerprint) {
+      throw orderFault('ORDER_FOR_OTHER_ISSUER', { order: id, issuer })
+    }
     const order = { id, product, count, profile, subject, ...(until !== undefined && { until }) }
     await this.#inTurn(() => this.#admitOnce(order))
   }

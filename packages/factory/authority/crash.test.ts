@@ -45,7 +45,7 @@ test('after a process was killed at any moment, every serial number that may exi
 
 /** Starts a process that issues as fast as it can and kills it after so many answers, in the middle of others. */
 async function killWhileIssuing(options: AuthorityOptions, run: number, known: Known): Promise<void> {
-  const child = fork(CHILD, [options.folder, options.passphrase, String(run)])
+  const child = fork(CHILD, [options.folder, options.passphrase ?? '', String(run)])
   let answers = 0
   child.on('message', (message: IssuingMessage) => {
     if (message.kind === 'asking') known.asked.set(message.name, Buffer.from(message.csr, 'base64'))

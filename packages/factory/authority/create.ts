@@ -1,32 +1,35 @@
-import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { parseMakerKey } from '@birthmark/factory/order'
-import { type Clock, type Entropy, Fault, type Log } from '@birthmark/foundation/kernel'
-import { asFileFault, flushFolder, makeFolder } from '@birthmark/foundation/system'
+import type { Clock, Entropy, Log } from '@birthmark/foundation/kernel'
 import {
   type Certificate,
   type DistinguishedName,
-  ISSUING_CA,
   Linted,
   newSerialNumber,
-  ROOT_CA,
   type SignatureAlgorithm,
-  SoftwareSigner,
 } from '@birthmark/foundation/x509'
-import { authorityFault } from './faults.ts'
-import { pathOf, writeAuthorityFile } from './folder.ts'
-import { Journal } from './journal.ts'
+import { beginJournal } from './begin-journal.ts'
+import { makeWhole } from './draft-folder.ts'
+import { writeAuthorityFile } from './folder.ts'
+import { type KeyChoice, type OpenedKey, placeKey } from './keys.ts'
+import { CheckedProfile } from './profile-file.ts'
+import { type AuthoritySettings, DEFAULT_SETTINGS, writeSettings } from './settings.ts'
 
 /** What a new authority is made from. */
 export interface NewAuthority {
   /** Absent or empty; made for this user only. */
   readonly folder: string
-  /** Encrypts both keys. What protects them is a passphrase that cannot be guessed. */
-  readonly passphrase: string
+  /** Encrypts the keys in the folder; what protects them is one that cannot be guessed. Needless for PKCS#11 alone. */
+  readonly passphrase?: string
   readonly rootName: DistinguishedName
-  readonly issuingName: DistinguishedName
+  /** The issuing CA under the root; without it the authority is a root that signs CAs, and nothing else. */
+  readonly issuingName?: DistinguishedName
   /** Of both keys; P-256 unless given, which every secure element verifies. */
   readonly algorithm?: SignatureAlgorithm
+  /** Where the keys are; made in the folder unless given. */
+  readonly rootKey?: KeyChoice
+  readonly issuingKey?: KeyChoice
+  /** What the authority may do; `signs` follows from whether there is an issuing CA. */
+  readonly settings?: Partial<Omit<AuthoritySettings, 'signs'>>
   /** The public key, PEM, of the one maker whose work orders are admitted; without it they are admitted unsigned. */
   readonly makerKey?: string
   readonly clock: Clock
@@ -37,95 +40,88 @@ export interface NewAuthority {
 /** The certificates of a new authority. */
 export interface CreatedAuthority {
   readonly root: Certificate
+  /** The root itself where there is no issuing CA. */
   readonly issuing: Certificate
 }
 
 /**
- * Makes a root CA and an issuing CA under it. The root's key signs the issuing CA and is then only on disk,
- * encrypted. The folder appears whole or not at all: it is made beside its place and then moved there.
+ * Makes a root CA and, where it has a name, an issuing CA under it. The root's key signs the issuing CA and is then
+ * not used any more. The folder appears whole or not at all.
  *
- * @throws `AUTHORITY_EXISTS`, `KEY_PASSPHRASE_EMPTY`, `ORDER_MAKER_KEY_UNFIT`, `FILE_NOT_PERMITTED`, `DISK_FULL`,
- * `FILE_UNUSABLE` (operator),
- * `CERTIFICATE_LINT_FAILED`, `NAME_INVALID` (caller)
+ * @throws `AUTHORITY_EXISTS`, `AUTHORITY_PASSPHRASE_MISSING`, `KEY_PASSPHRASE_EMPTY`, `KEY_URI_INVALID`,
+ * `KEY_ALGORITHM_NOT_ALLOWED`, `ORDER_MAKER_KEY_UNFIT`, `FILE_NOT_PERMITTED`, `DISK_FULL`, `FILE_UNUSABLE` (operator),
+ * `CERTIFICATE_LINT_FAILED`, `NAME_INVALID` (caller), and what a PKCS#11 module says
  */
 export async function createAuthority(options: NewAuthority): Promise<CreatedAuthority> {
-  const { folder } = options
-  assertFree(folder)
-  const draft = makeDraftFolder(folder)
-  try {
-    const authority = await fillFolder(draft, options)
-    moveToPlace(draft, folder)
-    return authority
-  } catch (error) {
-    rmSync(draft, { recursive: true, force: true })
-    throw error
-  }
+  return makeWhole(options.folder, async (draft) => {
+    const opened: OpenedKey[] = []
+    try {
+      return await fillFolder(draft, options, opened)
+    } finally {
+      for (const key of opened) await key.close()
+    }
+  })
 }
 
-async function fillFolder(folder: string, options: NewAuthority): Promise<CreatedAuthority> {
-  const { passphrase, algorithm = 'ecdsa-p256-sha256', clock, entropy, log } = options
-  const rootKey = await SoftwareSigner.generate(algorithm)
-  const issuingKey = await SoftwareSigner.generate(algorithm)
-  writeAuthorityFile(folder, 'rootKey', rootKey.toEncryptedPem(passphrase))
-  if (options.makerKey !== undefined) {
-    parseMakerKey(options.makerKey)
-    writeAuthorityFile(folder, 'makerKey', options.makerKey)
+async function fillFolder(folder: string, options: NewAuthority, opened: OpenedKey[]): Promise<CreatedAuthority> {
+  const { issuingName, makerKey } = options
+  const signs = issuingName === undefined ? 'cas' : 'devices'
+  const settings: AuthoritySettings = { ...DEFAULT_SETTINGS, ...options.settings, signs }
+  if (makerKey !== undefined) {
+    parseMakerKey(makerKey)
+    writeAuthorityFile(folder, 'makerKey', makerKey)
   }
-  writeAuthorityFile(folder, 'issuingKey', issuingKey.toEncryptedPem(passphrase))
-
-  const now = clock.now()
-  const root = await Linted.lint({
-    profile: ROOT_CA,
-    subject: options.rootName,
-    publicKey: rootKey.publicKey,
-    issuer: 'self',
-    serialNumber: newSerialNumber(entropy),
-    now,
-  }).sign(rootKey)
-  const issuing = await Linted.lint({
-    profile: ISSUING_CA,
-    subject: options.issuingName,
-    publicKey: issuingKey.publicKey,
-    issuer: { certificate: root },
-    serialNumber: newSerialNumber(entropy),
-    now,
-  }).sign(rootKey)
+  const rootKey = await place(folder, 'root', options, settings, opened)
+  const root = await signCa(
+    'root-ca',
+    options.rootName,
+    rootKey,
+    { key: rootKey, certificate: 'self' },
+    options,
+    settings,
+  )
   writeAuthorityFile(folder, 'rootCertificate', root.toPem())
-  writeAuthorityFile(folder, 'issuingCertificate', issuing.toPem())
-
-  const journal = await Journal.open({ path: pathOf(folder, 'journal'), clock, log })
-  try {
-    await journal.begin(root.fingerprint, issuing.fingerprint)
-  } finally {
-    await journal.close()
+  let issuing = root
+  if (issuingName !== undefined) {
+    const key = await place(folder, 'issuing', options, settings, opened)
+    issuing = await signCa('issuing-ca', issuingName, key, { key: rootKey, certificate: root }, options, settings)
+    writeAuthorityFile(folder, 'issuingCertificate', issuing.toPem())
   }
+  writeSettings(folder, settings)
+  await beginJournal(folder, root, issuing, options)
   return { root, issuing }
 }
 
-function assertFree(folder: string): void {
-  try {
-    if (readdirSync(folder).length > 0) throw authorityFault('AUTHORITY_EXISTS', { folder })
-  } catch (error) {
-    if (error instanceof Fault) throw error
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw asFileFault(error, folder)
-  }
+async function place(
+  folder: string,
+  owner: 'root' | 'issuing',
+  options: NewAuthority,
+  { mlDsa }: AuthoritySettings,
+  opened: OpenedKey[],
+): Promise<OpenedKey> {
+  const { algorithm = 'ecdsa-p256-sha256', passphrase } = options
+  const choice = (owner === 'root' ? options.rootKey : options.issuingKey) ?? { kind: 'make', algorithm }
+  const key = await placeKey(folder, owner, choice, { passphrase, mlDsa })
+  opened.push(key)
+  return key
 }
 
-function makeDraftFolder(folder: string): string {
-  makeFolder(dirname(folder))
-  try {
-    return mkdtempSync(`${folder}.new-`)
-  } catch (error) {
-    throw asFileFault(error, folder)
-  }
-}
-
-function moveToPlace(draft: string, folder: string): void {
-  try {
-    renameSync(draft, folder)
-    flushFolder(dirname(folder))
-  } catch (error) {
-    const taken = error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')
-    throw taken ? authorityFault('AUTHORITY_EXISTS', { folder }, error) : asFileFault(error, folder)
-  }
+/** Signs one of the two CAs of a new authority. */
+async function signCa(
+  profile: 'root-ca' | 'issuing-ca',
+  subject: DistinguishedName,
+  { signer }: OpenedKey,
+  issuer: { readonly key: OpenedKey; readonly certificate: Certificate | 'self' },
+  { clock, entropy }: NewAuthority,
+  settings: AuthoritySettings,
+): Promise<Certificate> {
+  const linted = Linted.lint({
+    profile: CheckedProfile.builtIn(profile, settings).profile,
+    subject,
+    publicKey: signer.publicKey,
+    issuer: issuer.certificate === 'self' ? 'self' : { certificate: issuer.certificate },
+    serialNumber: newSerialNumber(entropy),
+    now: clock.now(),
+  })
+  return linted.sign(issuer.key.signer)
 }

@@ -1,18 +1,22 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { ELEMENT_UID } from '@birthmark/factory/ledger'
-import { deviceSubject } from '@birthmark/factory/order'
+import { deviceSubject, PROFILE_NAME } from '@birthmark/factory/order'
 import {
   type AlternativeName,
   type CertificateProfile,
-  DEVICE,
   type DistinguishedName,
-  ENDPOINT,
-  VENDOR_DEVICE,
+  OCSP_RESPONDER,
   VERIFICATION,
-  verifyCsr,
+  type VerifiedCsr,
+  verifyCsrAside,
 } from '@birthmark/foundation/x509'
+import { isBuiltIn } from './built-in-profiles.ts'
 import { authorityFault } from './faults.ts'
 import type { AdmittedOrder, IssuedProfile } from './journal-records.ts'
+import { CheckedProfile } from './profile-file.ts'
+import { fillSubject } from './profile-subject.ts'
+import type { AuthoritySettings } from './settings.ts'
+import { setupFault } from './setup-faults.ts'
 
 /** What an authority can be asked for. */
 export type IssueRequest =
@@ -61,19 +65,23 @@ export interface Draft {
  * moment as the intent is written.
  *
  * @throws `ISSUE_KEY_INVALID`, `ENDPOINT_NAME_MISSING`, `ENDPOINT_NAME_REFUSED`, `ORDER_UNKNOWN`, `DEVICE_UID_REFUSED`,
- * `DEVICE_SUBJECT_REFUSED`, `AUTHORITY_PURPOSE_OTHER`, `PROFILE_UNKNOWN`, `PROFILE_VALUE_MISSING` (caller), `CSR_UNREADABLE`, `CSR_KEY_UNSUPPORTED`, `CSR_SIGNATURE_INVALID` (peer),
+ * `DEVICE_SUBJECT_REFUSED`, `AUTHORITY_PURPOSE_OTHER`, `PROFILE_UNKNOWN`, `PROFILE_VALUE_MISSING` (caller),
+ * `CSR_UNREADABLE`, `CSR_KEY_UNSUPPORTED`, `CSR_SIGNATURE_INVALID` (peer),
  * `ORDER_SUBJECT_TOO_LONG` (operator)
  */
-export function decide(request: IssueRequest, rules: IssuingRules): Draft {
+export async function decide(request: IssueRequest, rules: IssuingRules): Promise<Draft> {
   const signs = request.kind === 'ca' ? 'cas' : 'devices'
   if (signs !== rules.settings.signs) {
-    throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: rules.settings.signs, profile: profileNameOf(request) })
+    throw setupFault('AUTHORITY_PURPOSE_OTHER', {
+      signs: SIGNED[rules.settings.signs],
+      profile: profileNameOf(request),
+    })
   }
   switch (request.kind) {
     case 'endpoint':
-      return { ...keyOf(request.idempotencyKey), ...decideEndpoint(request.csr, rules) }
+      return { ...keyOf(request.idempotencyKey), ...(await decideEndpoint(request.csr, rules)) }
     case 'device':
-      return { ...keyOf(request.idempotencyKey), ...decideDevice(request, rules) }
+      return { ...keyOf(request.idempotencyKey), ...(await decideDevice(request, rules)) }
     case 'ca':
       return decideCa(request, rules)
     case 'order-device':
@@ -99,8 +107,19 @@ export function draftVerification(registrationCode: string, publicKey: Uint8Arra
   }
 }
 
-function decideEndpoint(bytes: Uint8Array, rules: IssuingRules): Draft {
-  const csr = verifyCsr(bytes, rules.settings)
+/**
+ * Drafts the certificate of a key that answers about certificates of this CA.
+ *
+ * @throws `CSR_UNREADABLE`, `CSR_KEY_UNSUPPORTED`, `CSR_SIGNATURE_INVALID` (peer)
+ */
+export async function draftResponder(csr: Uint8Array): Promise<Draft> {
+  const verified = await verifyCsrAside(csr)
+  const profile = { profile: OCSP_RESPONDER.name, certificateProfile: OCSP_RESPONDER }
+  return { ...profile, subject: verified.subject, names: [], ...ofRequest(verified) }
+}
+
+async function decideEndpoint(bytes: Uint8Array, rules: IssuingRules): Promise<Draft> {
+  const csr = await verifyCsrAside(bytes, rules.settings)
   const names = csr.subjectAlternativeNames
   if (names.length === 0) throw authorityFault('ENDPOINT_NAME_MISSING')
   for (const { type, value } of names) {
@@ -123,35 +142,43 @@ function isListed(list: ReadonlySet<string>, { type, value }: AlternativeName): 
   return list.has(value) || parents.slice(0, -1).some((parent) => list.has(parent))
 }
 
-function decideDevice(request: { readonly csr: Uint8Array; readonly profile?: string | CheckedProfile }, rules: IssuingRules): Draft {
-  const csr = verifyCsr(request.csr, rules.settings)
+async function decideDevice(
+  request: { readonly csr: Uint8Array; readonly profile?: string | CheckedProfile },
+  rules: IssuingRules,
+): Promise<Draft> {
+  const csr = await verifyCsrAside(request.csr, rules.settings)
   const checked = request.profile === undefined ? anySubjectDevice(rules.settings) : profileOf(request.profile, rules)
-  if (checked.profile.isCa) throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: 'devices', profile: checked.name })
+  if (checked.profile.isCa)
+    throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: SIGNED.devices, profile: checked.name })
   const subject = fillSubject(checked.subject, { request: csr.subject }, checked.name)
   // Alternative names are left out unless the profile wants some: nobody checked that the device may have them.
   const names = checked.profile.subjectAlternativeNames === 'required' ? csr.subjectAlternativeNames : []
   return { ...ofProfile(checked), subject, names, ...ofRequest(csr) }
 }
 
-function decideCa(request: { readonly csr: Uint8Array; readonly profile: string | CheckedProfile }, rules: IssuingRules): Draft {
-  const csr = verifyCsr(request.csr, rules.settings)
+async function decideCa(
+  request: { readonly csr: Uint8Array; readonly profile: string | CheckedProfile },
+  rules: IssuingRules,
+): Promise<Draft> {
+  const csr = await verifyCsrAside(request.csr, rules.settings)
   const checked = profileOf(request.profile, rules)
-  if (!checked.profile.isCa) throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: 'cas', profile: checked.name })
+  if (!checked.profile.isCa) throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: SIGNED.cas, profile: checked.name })
   const subject = fillSubject(checked.subject, { request: csr.subject }, checked.name)
   return { ...ofProfile(checked), subject, names: [], ...ofRequest(csr) }
 }
 
-function decideOrderDevice(
+async function decideOrderDevice(
   request: { readonly csr: Uint8Array; readonly order: string; readonly uid: string },
   rules: IssuingRules,
-): Draft {
+): Promise<Draft> {
   const { uid } = request
   const order = rules.order(request.order)
   if (order === undefined) throw authorityFault('ORDER_UNKNOWN', { order: request.order })
   if (!ELEMENT_UID.test(uid)) throw authorityFault('DEVICE_UID_REFUSED')
   const checked = profileOf(order.profile, rules)
-  if (checked.profile.isCa) throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: 'devices', profile: checked.name })
-  const csr = verifyCsr(request.csr, rules.settings)
+  if (checked.profile.isCa)
+    throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: SIGNED.devices, profile: checked.name })
+  const csr = await verifyCsrAside(request.csr, rules.settings)
   const subject = deviceSubject(order.subject, order.product, uid)
   if (!sameName(csr.subject, subject)) throw authorityFault('DEVICE_SUBJECT_REFUSED', { uid })
   return {
@@ -169,7 +196,8 @@ function decideOrderDevice(
 function profileOf(named: string | CheckedProfile, { profile, settings }: IssuingRules): CheckedProfile {
   if (named instanceof CheckedProfile) return named
   const checked = profile(named) ?? (isBuiltIn(named) ? CheckedProfile.builtIn(named, settings) : undefined)
-  if (checked === undefined) throw setupFault('PROFILE_UNKNOWN', { profile: PROFILE_NAME.test(named) ? named : '(unprintable)' })
+  if (checked === undefined)
+    throw setupFault('PROFILE_UNKNOWN', { profile: PROFILE_NAME.test(named) ? named : '(unprintable)' })
   return checked
 }
 
@@ -202,12 +230,12 @@ function keyOf(idempotencyKey: string | undefined): { readonly idempotencyKey?: 
 }
 
 function keyHash(publicKey: Uint8Array): { readonly publicKey: Uint8Array; readonly publicKeyHash: string } {
-  return { publicKey, publicKeyHash: createHash('sha256').update(publicKey).digest('hex') }
+  return { publicKey, publicKeyHash: hash('sha256', publicKey) }
 }
 
 /** A cloud returns a certificate with the subject of the CSR, whatever it is (AWS IoT CreateCertificateFromCsr). */
 function anySubjectDevice({ mlDsa }: AuthoritySettings): CheckedProfile {
-  return CheckedProfile.builtIn(mlDsa ? 'any-device-ml-dsa' : 'any-device')
+  return CheckedProfile.builtIn('device', { mlDsa, anySubject: true })
 }
 
 /** What a client may call its request; the socket takes the same. */
@@ -215,3 +243,6 @@ export const IDEMPOTENCY_KEY: RegExp = /^[a-zA-Z0-9.:_-]{1,128}$/
 
 /** RFC 5280 Appendix A.1, ub-common-name. */
 const COMMON_NAME_CHARACTER_COUNT_MAX = 64
+
+/** What an authority signs, for people. */
+const SIGNED: Readonly<Record<AuthoritySettings['signs'], string>> = { devices: 'no CAs', cas: 'CAs only' }

@@ -49,6 +49,11 @@ export const AUTHORITY_FAULTS = {
     remedy:
       'Repeat a request as it was, or ask under another idempotency key; a device of an order has one key for good.',
   },
+  ENTROPY_BROKEN: {
+    blame: 'operator',
+    message: 'the random generator gives serial numbers that were given before',
+    remedy: 'Nothing was signed. Stop the authority, and do not trust keys that this machine made lately.',
+  },
   CERTIFICATE_REVOKED: {
     blame: 'caller',
     message: 'the certificate {serial} was revoked',

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { parseMakerKey } from '@birthmark/factory/order'
 import { isFault } from '@birthmark/foundation/kernel'
 import { readTextFile, replaceFile } from '@birthmark/foundation/system'
-import { type Certificate, parseCertificate, SoftwareSigner } from '@birthmark/foundation/x509'
+import { type Certificate, parseCertificate, parseCertificates, SoftwareSigner } from '@birthmark/foundation/x509'
 import { authorityFault } from './faults.ts'
 
 /**
@@ -14,6 +14,14 @@ export const AUTHORITY_FILES = {
   rootKey: 'root.key.pem',
   issuingCertificate: 'issuing.pem',
   issuingKey: 'issuing.key.pem',
+  /** Where a key is that is behind a PKCS#11 module: its URI (RFC 7512). */
+  rootKeyUri: 'root.key.uri',
+  issuingKeyUri: 'issuing.key.uri',
+  /** The CAs between the issuing CA and the root, nearest first; absent when there is none. */
+  chain: 'chain.pem',
+  /** The request of an issuing CA whose certificate another company signs. */
+  request: 'issuing.csr.pem',
+  settings: 'authority.json',
   journal: 'journal.jsonl',
   /** The public key of the one maker whose work orders are admitted; without it they are admitted unsigned. */
   makerKey: 'maker.pem',
@@ -50,6 +58,16 @@ export function writeAuthorityFile(folder: string, file: AuthorityFile, content:
 export function readAuthorityCertificate(folder: string, file: AuthorityFile): Certificate {
   const pem = readAuthorityFile(folder, file)
   return damagedOnFailure(folder, file, () => parseCertificate(pem))
+}
+
+/**
+ * Reads the CAs between the issuing CA and the root, nearest first.
+ *
+ * @throws `AUTHORITY_DAMAGED`, `FILE_NOT_PERMITTED`, `FILE_UNUSABLE` (operator)
+ */
+export function readAuthorityChain(folder: string): readonly Certificate[] {
+  const pem = readTextFile(pathOf(folder, 'chain'))
+  return pem === undefined ? [] : damagedOnFailure(folder, 'chain', () => parseCertificates(pem))
 }
 
 /**

@@ -129,7 +129,7 @@ interface Changes {
 
 /** Does what `openAuthority` does, with ports of the test's own. */
 async function assemble(options: AuthorityOptions, changes: Changes): Promise<Authority> {
-  const { folder, passphrase, clock, log } = options
+  const { folder, passphrase = '', clock, log } = options
   const signer = readAuthorityKey(folder, 'issuingKey', passphrase)
   const journal = await Journal.open({ path: pathOf(folder, 'journal'), clock, log, openFile: changes.openFile })
   return new Authority({

@@ -2,9 +2,12 @@ import { assertNotEnded } from '@birthmark/factory/order'
 import { type Clock, type Entropy, type Instant, toHex } from '@birthmark/foundation/kernel'
 import { type Certificate, Linted, newSerialNumber, type Signer } from '@birthmark/foundation/x509'
 import type { Draft } from './decide.ts'
+import type { ExternalCa } from './external-ca.ts'
 import { authorityFault } from './faults.ts'
+import { PointedProfiles, type ShardName } from './issuance-pointers.ts'
 import type { Journal } from './journal.ts'
 import type { IssueIntent } from './journal-records.ts'
+import { setupFault } from './setup-faults.ts'
 
 /** What issuing needs. */
 export interface IssuancePorts {
@@ -13,12 +16,17 @@ export interface IssuancePorts {
   readonly journal: Journal
   readonly clock: Clock
   readonly entropy: Entropy
+  /** Most certificates that the issuing CA may ever sign; without it any number. */
+  readonly certificatesMax?: number
+  /** The CA elsewhere that signs in place of the signer, where there is one. */
+  readonly external?: ExternalCa
 }
 
 /** Issues what was decided, each idempotency key once, also when the same request comes twice at a time. */
 export class Issuance {
   readonly #ports: IssuancePorts
   readonly #underWay = new Map<string, UnderWay>()
+  readonly #pointers = new PointedProfiles()
 
   constructor(ports: IssuancePorts) {
     this.#ports = ports
@@ -48,45 +56,75 @@ export class Issuance {
 
   async #repeatOrIssue(draft: Draft, idempotencyKey: string): Promise<Uint8Array> {
     const { journal } = this.#ports
-    const earlier = journal.find(idempotencyKey)
+    const earlier = await journal.find(idempotencyKey)
     if (earlier === undefined) return this.#issue(draft)
     assertRepeats(draft, earlier.intent, idempotencyKey)
-    const { serial } = earlier.intent
-    if (journal.isRevoked(serial)) throw authorityFault('CERTIFICATE_REVOKED', { serial })
-    if (earlier.result !== undefined) return journal.certificate(earlier.result)
+    const { serial, isRevoked, result } = earlier.row
+    if (isRevoked) throw authorityFault('CERTIFICATE_REVOKED', { serial })
+    if (result !== undefined) return journal.certificate(result)
     // The run that wrote the intent ended before it wrote the result. A certificate with that serial number may have
     // been signed, and was given to nobody: it is made void, and the key gets another one.
     return this.#issue(draft, serial)
   }
 
   async #issue(draft: Draft, voids?: string): Promise<Uint8Array> {
-    const { issuing, signer, journal, clock, entropy } = this.#ports
+    const { journal, clock } = this.#ports
 
     // Step 1: decide. Nothing has happened yet; a refusal leaves no trace but a log line.
-    const { certificateProfile: profile, subject, names, publicKey, order } = draft
-    const serialNumber = newSerialNumber(entropy)
-    const linted = Linted.lint({
-      profile,
-      subject,
-      subjectAlternativeNames: names,
-      publicKey,
-      issuer: { certificate: issuing },
-      serialNumber,
-      now: clock.now(),
-    })
-    if (order !== undefined && voids === undefined) assertAllowed(journal, order, clock.now())
+    const serialNumber = this.#freshSerialNumber()
+    const shard = this.#names(draft) ? journal.nextShard : undefined
+    const sign = this.#prepare(draft, serialNumber, shard)
+    if (voids === undefined) this.#assertAllowed(draft.order, clock.now())
 
     // Step 2: remember what is about to be signed, on disk. After a crash this tells what may exist. The quota is
     // taken in the same turn of the event loop as it was looked at.
     const serial = toHex(serialNumber)
-    await journal.intend(intentOf(draft, serial, voids))
+    await journal.intend(intentOf(draft, serial, voids, shard?.number))
 
     // Step 3: the irreversible act.
-    const { der } = await linted.sign(signer)
+    const der = await sign()
 
     // Step 4: record that it exists. If this fails the caller sees an error, and step 2 remains.
     await journal.complete(serial, der)
     return der
+  }
+
+  /** A number is given once, also where the CA was imported and whatever the random generator does. */
+  #freshSerialNumber(): Uint8Array {
+    const { journal, entropy } = this.#ports
+    for (let tries = 0; tries < SERIAL_TRIES_MAX; tries += 1) {
+      const serialNumber = newSerialNumber(entropy)
+      if (journal.bySerial(toHex(serialNumber)) === undefined) return serialNumber
+    }
+    throw authorityFault('ENTROPY_BROKEN')
+  }
+
+  /** Holds a draft against every rule. @returns What signs it, once. */
+  #prepare(draft: Draft, serialNumber: Uint8Array, shard: ShardName | undefined): () => Promise<Uint8Array> {
+    const { issuing, signer, clock, external } = this.#ports
+    if (external !== undefined) return external.prepare(draft)
+    const linted = Linted.lint({
+      profile: shard === undefined ? draft.certificateProfile : this.#pointers.add(draft.certificateProfile, shard),
+      subject: draft.subject,
+      subjectAlternativeNames: draft.names,
+      publicKey: draft.publicKey,
+      issuer: { certificate: issuing },
+      serialNumber,
+      now: clock.now(),
+    })
+    return () => linted.signDer(signer)
+  }
+
+  /** A profile with places of its own names these; a certificate from elsewhere names those of its own CA. */
+  #names({ certificateProfile, profile }: Draft): boolean {
+    if (this.#ports.external !== undefined || UNNAMED_PROFILES.has(profile)) return false
+    return (certificateProfile.crlUrls ?? []).length === 0
+  }
+
+  #assertAllowed(order: string | undefined, now: Instant): void {
+    const { journal, certificatesMax = Number.POSITIVE_INFINITY } = this.#ports
+    if (journal.intentCount >= certificatesMax) throw setupFault('AUTHORITY_USED_UP', { limit: certificatesMax })
+    if (order !== undefined) assertOrderAllows(journal, order, now)
   }
 }
 
@@ -95,7 +133,10 @@ interface UnderWay {
   readonly certificate: Promise<Uint8Array>
 }
 
-function intentOf(draft: Draft, serial: string, voids: string | undefined): IssueIntent {
+/** Nobody asks about them: one is shown once, the other says itself that it must not be asked about. */
+const UNNAMED_PROFILES: ReadonlySet<string> = new Set(['verification', 'ocsp-responder'])
+
+function intentOf(draft: Draft, serial: string, voids: string | undefined, shard: number | undefined): IssueIntent {
   const { profile, publicKeyHash, order, idempotencyKey } = draft
   return {
     serial,
@@ -104,10 +145,11 @@ function intentOf(draft: Draft, serial: string, voids: string | undefined): Issu
     ...(order !== undefined && { order }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
     ...(voids !== undefined && { voids }),
+    ...(shard !== undefined && { shard }),
   }
 }
 
-function assertAllowed(journal: Journal, id: string, now: Instant): void {
+function assertOrderAllows(journal: Journal, id: string, now: Instant): void {
   const admitted = journal.order(id)
   if (admitted === undefined) throw authorityFault('ORDER_UNKNOWN', { order: id })
   assertNotEnded(admitted.order, now)
@@ -124,3 +166,6 @@ function assertRepeats(
   if (sameKey && draft.profile === earlier.profile) return
   throw authorityFault('ISSUE_KEY_REUSED', { idempotencyKey })
 }
+
+/** Of 126 random bits not even one number comes twice. */
+const SERIAL_TRIES_MAX = 3

@@ -44,6 +44,21 @@ test('the socket answers as docs/reference/authority-socket.md says', async (t) 
   assert.deepEqual(await client.ask({ id: 3, op: 'root' }), { id: 3, intermediates, root })
 })
 
+test('a certificate is revoked over the socket, once', async (t) => {
+  const { authority, socketPath } = await served(t)
+  const client = await Client.open(t, socketPath)
+  const issued = certificateIn(await client.ask({ id: 1, op: 'issue', purpose: 'device', csr: deviceCsr }))
+  const revoke = { op: 'revoke', serial: issued.serialNumber, reason: 'superseded' }
+  assert.deepEqual(await client.ask({ id: 2, ...revoke }), { id: 2, revoked: issued.serialNumber })
+  assert.equal(codeIn(await client.ask({ id: 3, ...revoke })), 'CERTIFICATE_REVOKED')
+  assert.equal(codeIn(await client.ask({ id: 4, ...revoke, serial: '40' })), 'CERTIFICATE_NOT_OURS')
+  assert.deepEqual(
+    authority.revoked.map(({ serial, reason }) => [serial, reason]),
+    [[issued.serialNumber, 'superseded']],
+  )
+  assert.equal(codeIn(await client.ask({ id: 5, ...revoke, reason: 'certificateHold' })), 'AUTHORITY_REQUEST_MALFORMED')
+})
+
 test('the socket is for one user, from its first moment', async (t) => {
   const { socketPath } = await served(t)
   assert.equal((await stat(socketPath)).mode & 0o777, 0o600)
@@ -78,7 +93,7 @@ const MALFORMED: readonly (readonly [why: string, line: string | Uint8Array, id:
   ['a negative id', '{"id":-1,"op":"root"}', null],
   ['an id as text', '{"id":"1","op":"root"}', null],
   ['no operation', '{"id":5}', 5],
-  ['another operation', '{"id":5,"op":"revoke"}', 5],
+  ['another operation', '{"id":5,"op":"sign"}', 5],
   ['another purpose', JSON.stringify({ id: 5, op: 'issue', purpose: 'ca', csr: deviceCsr }), 5],
   ['no CSR', '{"id":5,"op":"issue","purpose":"device"}', 5],
   ['a CSR in PEM', '{"id":5,"op":"issue","purpose":"device","csr":"-----BEGIN"}', 5],

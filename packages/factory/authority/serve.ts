@@ -6,6 +6,7 @@ import { listenPrivately } from './listen.ts'
 import {
   encodeAnswer,
   encodeError,
+  encodeRevoked,
   idOf,
   parseRequest,
   REQUEST_LINE_BYTES_MAX,
@@ -148,11 +149,9 @@ class Client {
   }
 
   async #answer(request: SocketRequest): Promise<void> {
-    const { authority } = this.#options
     let answer: string
     try {
-      const given = request.op === 'root' ? authority.issuers : await authority.issue(request.request)
-      answer = encodeAnswer(request.id, given)
+      answer = await answerTo(request, this.#options.authority)
     } catch (error) {
       answer = encodeError(request.id, error)
     }
@@ -167,6 +166,18 @@ class Client {
     this.#options.log.write('info', 'authority.request-malformed', { code: fault.code })
     this.#accepting = false
     this.#socket.write(encodeError(id, fault))
+  }
+}
+
+async function answerTo(request: SocketRequest, authority: Authority): Promise<string> {
+  switch (request.op) {
+    case 'root':
+      return encodeAnswer(request.id, authority.issuers)
+    case 'issue':
+      return encodeAnswer(request.id, await authority.issue(request.request))
+    case 'revoke':
+      await authority.revoke(request.serial, request.reason)
+      return encodeRevoked(request.id, request.serial)
   }
 }
 

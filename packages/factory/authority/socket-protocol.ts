@@ -1,13 +1,16 @@
 import { type Members, type Parsed, readJsonObject } from '@birthmark/factory/json'
-import type { IssuedCertificate } from '@birthmark/factory/order'
+import { type IssuedCertificate, PROFILE_NAME } from '@birthmark/factory/order'
 import { Fault } from '@birthmark/foundation/kernel'
+import type { RevocationReason } from '@birthmark/foundation/x509'
 import { IDEMPOTENCY_KEY, type IssueRequest } from './decide.ts'
 import { authorityFault } from './faults.ts'
+import { REVOCATION_REASON_NAMES } from './journal-records.ts'
 
 /** One request as docs/reference/authority-socket.md describes it. */
 export type SocketRequest =
   | { readonly id: number; readonly op: 'issue'; readonly request: IssueRequest }
   | { readonly id: number; readonly op: 'root' }
+  | { readonly id: number; readonly op: 'revoke'; readonly serial: string; readonly reason: RevocationReason }
 
 /**
  * Longest request line, in bytes, line feed included. A CSR with an RSA-4096 key and a dozen names needs 3 KB in
@@ -44,6 +47,11 @@ export function encodeAnswer(
   return `${JSON.stringify(members)}\n`
 }
 
+/** Writes the answer to `revoke`, line feed included. */
+export function encodeRevoked(id: number, serial: string): string {
+  return `${JSON.stringify({ id, revoked: serial })}\n`
+}
+
 /**
  * Writes the answer to a request that failed, line feed included. The only place where a fault becomes an answer: what
  * the client can act on is told, what happened on this side only goes to the log.
@@ -69,17 +77,24 @@ function isForClient(error: unknown): error is Fault {
 
 function readRequest(members: Members): SocketRequest {
   const id = members.integer('id', 0, Number.MAX_SAFE_INTEGER)
-  const op = members.word('op', ['issue', 'root'])
+  const op = members.word('op', ['issue', 'root', 'revoke'])
   if (op === 'root') return { id, op }
+  if (op === 'revoke') {
+    const serial = members.text('serial', SERIAL, '1 to 20 bytes in lower-case hex')
+    return { id, op, serial, reason: members.word('reason', REVOCATION_REASON_NAMES) }
+  }
   const kind = members.word('purpose', ['endpoint', 'device'])
   const csr = members.base64('csr', REQUEST_LINE_BYTES_MAX)
   const repeatable = members.has('idempotencyKey')
   const key = repeatable && { idempotencyKey: members.text('idempotencyKey', IDEMPOTENCY_KEY, KEY_FORM) }
-  return { id, op, request: { kind, csr, ...key } }
+  if (kind === 'endpoint') return { id, op, request: { kind, csr, ...key } }
+  const profile = members.has('profile') && { profile: members.text('profile', PROFILE_NAME, 'the name of a profile') }
+  return { id, op, request: { kind, csr, ...key, ...profile } }
 }
 
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64')
 }
 
+const SERIAL = /^(?:[0-9a-f]{2}){1,20}$/
 const KEY_FORM = '1 to 128 of a-z, A-Z, 0-9, ".", ":", "_", "-"'

@@ -111,3 +111,25 @@ test('arbitrary text and arbitrary JSON give a value or problems; nothing is thr
 function change(members: Readonly<Record<string, unknown>>): string {
   return JSON.stringify({ ...GOOD, ...members })
 }
+
+test('flags, lists of objects and empty lists are read, and what is wrong in them is named by its place', () => {
+  const read = (input: object): unknown =>
+    readJsonObject(JSON.stringify(input), (members) => ({
+      on: members.flag('on'),
+      rows: members.objects('rows', (row) => row.integer('n', 0, 9)),
+      words: members.texts('words', /^[a-z]$/, 'a letter', { least: 0 }),
+    }))
+  assert.deepEqual(read({ on: true, rows: [{ n: 1 }, { n: 2 }], words: [] }), {
+    ok: true,
+    value: { on: true, rows: [1, 2], words: [] },
+  })
+  assert.deepEqual(read({ on: 1, rows: [{ n: 1 }, { n: 12 }, 7], words: 'a' }), {
+    ok: false,
+    problems: [
+      'on must be true or false',
+      'rows[1].n must be a whole number from 0 to 9',
+      'rows[2] must be an object',
+      'words must be a list of 0 to 256: a letter',
+    ],
+  })
+})

@@ -74,6 +74,12 @@ export class Members {
     return fits ? input : this.#problem(name, `must be a whole number from ${least} to ${most}`, least)
   }
 
+  /** Reads `true` or `false`. */
+  flag(name: string): boolean {
+    const input = this.#take(name)
+    return typeof input === 'boolean' ? input : this.#problem(name, 'must be true or false', false)
+  }
+
   /** Reads one of some words. */
   word<const Word extends string>(name: string, words: readonly [Word, ...Word[]]): Word {
     const input = this.#take(name)
@@ -94,13 +100,19 @@ export class Members {
     )
   }
 
-  /** Reads a list of at least one string, each of which `pattern` matches. @param form As for {@link text}. */
-  texts(name: string, pattern: RegExp, form: string): readonly string[] {
+  /** Reads a list of strings that `pattern` matches, at least one by default. @param form As for {@link text}. */
+  texts(
+    name: string,
+    pattern: RegExp,
+    form: string,
+    { least }: { readonly least: 0 | 1 } = { least: 1 },
+  ): readonly string[] {
     const input = this.#take(name)
     const items: readonly unknown[] = Array.isArray(input) ? input : []
     const texts = items.filter((item) => typeof item === 'string').filter((item) => pattern.test(item))
-    const fits = texts.length === items.length && texts.length > 0 && texts.length <= LIST_COUNT_MAX
-    return fits ? texts : this.#problem(name, `must be a list of 1 to ${LIST_COUNT_MAX}: ${form}`, [])
+    const fits = Array.isArray(input) && texts.length === items.length && items.length >= least
+    if (fits && texts.length <= LIST_COUNT_MAX) return texts
+    return this.#problem(name, `must be a list of ${least} to ${LIST_COUNT_MAX}: ${form}`, [])
   }
 
   /** Reads bytes in base64 with padding (RFC 4648 §4), in its one canonical spelling; at least one byte. */
@@ -125,6 +137,28 @@ export class Members {
   /** Reads an object within this one; `undefined`, which never gets out, when it is none. */
   object<Value>(name: string, read: (members: Members) => Value): Value | undefined {
     return Members.read(this.#take(name), this.#pathOf(name), this.#problems, read)
+  }
+
+  /** Reads a list of objects, which may be empty. */
+  objects<Value>(name: string, read: (members: Members) => Value): readonly Value[] {
+    const input = this.#take(name)
+    const items: readonly unknown[] = Array.isArray(input) ? input : []
+    if (!Array.isArray(input) || items.length > LIST_COUNT_MAX)
+      return this.#problem(name, `must be a list of 0 to ${LIST_COUNT_MAX} objects`, [])
+    const values = items.map((item, at) => Members.read(item, `${this.#pathOf(name)}[${at}]`, this.#problems, read))
+    return values.filter((value) => value !== undefined)
+  }
+
+  /** Reads whole numbers from 0: the members of an object, or the items of a list under their places. */
+  numbers(name: string): ReadonlyMap<string, number> {
+    const input = this.#take(name)
+    const pairs = typeof input === 'object' && input !== null ? Object.entries(input) : [['', undefined] as const]
+    const numbers = new Map<string, number>()
+    for (const [key, value] of pairs) {
+      if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) numbers.set(key, value)
+    }
+    if (numbers.size === pairs.length && numbers.size <= LIST_COUNT_MAX) return numbers
+    return this.#problem(name, `must be 0 to ${LIST_COUNT_MAX} whole numbers from 0`, new Map<string, number>())
   }
 
   /** Says that the member, which has the right form, is wrong for another reason. */

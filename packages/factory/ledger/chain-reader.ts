@@ -16,7 +16,8 @@ export interface ChainedEntry<Content> extends ChainLine<Content> {
 
 /** What the walk through a file meets next. */
 export type ChainStep<Content> =
-  | { readonly kind: 'entry'; readonly entry: ChainedEntry<Content> }
+  /** `bytes` are those of the line, and only good until the next step. */
+  | { readonly kind: 'entry'; readonly entry: ChainedEntry<Content>; readonly bytes: Uint8Array }
   /** The last step of an undamaged file; `tornBytes` after the last line feed are a write that was cut short. */
   | { readonly kind: 'end'; readonly size: number; readonly tornBytes: number; readonly position: ChainPosition }
   /** The last step of a damaged file. Lines count from 1. */
@@ -33,30 +34,47 @@ export const CHAIN_LINE_BYTES_MAX = 65_536
  *
  * A line is written in one piece and its line feed last: what follows the last line feed was never acknowledged to
  * anybody. A whole line that does not fit is damage wherever it stands.
+ *
+ * @param start Where to begin, when what stands before was checked earlier.
  */
 export async function* walkChain<Content>(
   file: Pick<ChainFile, 'read'>,
   size: number,
   read: (members: Members) => Content | undefined,
+  start: { readonly position: ChainPosition; readonly at: number } = { position: CHAIN_START, at: 0 },
 ): AsyncGenerator<ChainStep<Content>, void, undefined> {
-  let position = CHAIN_START
-  let rest: Uint8Array = new Uint8Array()
-  let at = 0
-  for (let offset = 0; offset < size; offset += READ_BYTES) {
-    const chunk = await file.read(offset, Math.min(READ_BYTES, size - offset))
-    let bytes = concat(rest, chunk)
-    for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED)) {
-      const line = decodeChainLine(bytes.subarray(0, end), position, read)
-      if (!line.ok) return yield damage(position.seq + 1, line.problems.join('; '))
-      yield { kind: 'entry', entry: { ...line.value, place: { at, bytes: end } } }
-      position = { seq: position.seq + 1, previous: line.value.hash }
-      bytes = bytes.subarray(end + 1)
-      at += end + 1
-    }
-    if (bytes.length > CHAIN_LINE_BYTES_MAX) return yield damage(position.seq + 1, 'it is too long')
-    rest = bytes
+  let { position, at } = start
+  for await (const line of readLines(file, size, at)) {
+    if (line === 'too-long') return yield damage(position.seq + 1, 'it is too long')
+    const parsed = decodeChainLine(line.bytes, position, read)
+    if (!parsed.ok) return yield damage(position.seq + 1, parsed.problems.join('; '))
+    const { bytes } = line
+    yield { kind: 'entry', entry: { ...parsed.value, place: { at: line.at, bytes: bytes.length } }, bytes }
+    position = { seq: position.seq + 1, previous: parsed.value.hash }
+    at = line.at + bytes.length + 1
   }
   yield { kind: 'end', size: at, tornBytes: size - at, position }
+}
+
+/** Gives the whole lines of a file from offset `at` on, without their line feeds; `too-long` ends it. */
+export async function* readLines(
+  file: Pick<ChainFile, 'read'>,
+  size: number,
+  at: number,
+): AsyncGenerator<{ readonly bytes: Uint8Array; readonly at: number } | 'too-long', void, undefined> {
+  let rest: Uint8Array = new Uint8Array()
+  let start = at
+  for (let offset = at; offset < size; offset += READ_BYTES) {
+    const bytes = concat(rest, await file.read(offset, Math.min(READ_BYTES, size - offset)))
+    let from = 0
+    for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED, from)) {
+      yield { bytes: bytes.subarray(from, end), at: start + from }
+      from = end + 1
+    }
+    rest = bytes.subarray(from)
+    start += from
+    if (rest.length > CHAIN_LINE_BYTES_MAX) return yield 'too-long'
+  }
 }
 
 function damage(line: number, why: string): { readonly kind: 'damage'; readonly line: number; readonly why: string } {

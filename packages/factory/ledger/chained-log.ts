@@ -1,4 +1,4 @@
-import type { Members } from '@birthmark/factory/json'
+import { Members } from '@birthmark/factory/json'
 import { type Clock, encodeUtf8, type Fault, isFault, type Log, messageOf } from '@birthmark/foundation/kernel'
 import { type ChainFile, openChainFile } from './chain-file.ts'
 import { CHAIN_START, type ChainPosition, decodeChainLine, encodeChainLine } from './chain-line.ts'
@@ -14,10 +14,19 @@ export interface ChainedLogOptions<Content> {
   readonly write: (content: Content) => object
   /** Reads one record; a problem with it makes the file a damaged one. */
   readonly read: (members: Members) => Content | undefined
-  /** Is told every entry that was in the file, in order, before the log opens. */
+  /** Is told every entry that was in the file, in order, before the log opens; of those before {@link known}, none. */
   readonly replay: (entry: ChainedEntry<Content>) => void
+  /** Gives the last entry known from an earlier run, once the file is locked: a large file is read from there. */
+  readonly known?: () => KnownEntry | undefined
   /** Opens the file; for tests that make the disk fail. */
   readonly openFile?: (path: string) => Promise<ChainFile>
+}
+
+/** An entry that a log had earlier: it must still stand there. */
+export interface KnownEntry {
+  readonly seq: number
+  readonly hash: string
+  readonly place: Place
 }
 
 /**
@@ -44,19 +53,22 @@ export class ChainedLog<Content> {
   }
 
   /**
-   * Opens a log, made when absent: replays it, and cuts off a last line that a crash left unfinished.
+   * Opens a log, made when absent: replays it, and cuts off a last line that a crash left unfinished. A file of up to
+   * {@link RECHECK_BYTES_MAX} is checked from its first line, a larger one from the entry that is known.
    *
    * @throws `LEDGER_IN_USE`, `LEDGER_DAMAGED`, `FILE_NOT_PERMITTED`, `DISK_FULL`, `FILE_UNUSABLE`
    */
   static async open<Content>(options: ChainedLogOptions<Content>): Promise<ChainedLog<Content>> {
     const file = await (options.openFile ?? openChainFile)(options.path)
     try {
+      const known = options.known?.()
+      if (known !== undefined) await assertStands(file, known, options)
       let position = CHAIN_START
       let size = 0
-      for await (const step of walkChain(file, file.sizeAtOpen, options.read)) {
-        if (step.kind === 'entry') options.replay(step.entry)
+      for await (const step of walkChain(file, file.sizeAtOpen, options.read, startOf(file, known))) {
+        if (step.kind === 'end') ({ position, size } = step)
         else if (step.kind === 'damage') throw damaged(options.path, step)
-        else ({ position, size } = step)
+        else if (known === undefined || step.entry.seq > known.seq) options.replay(step.entry)
       }
       if (size < file.sizeAtOpen) await cutTornLine(file, size, options)
       return new ChainedLog(options, file, position, size)
@@ -84,10 +96,11 @@ export class ChainedLog<Content> {
     this.#assertOpen()
     if (this.#waiting.length >= WAITING_COUNT_MAX) throw ledgerFault('LEDGER_BUSY', { path, count: WAITING_COUNT_MAX })
     const time = clock.now()
-    const { text, hash } = encodeChainLine(this.#position, time, write(content))
+    const record = write(content)
+    const { text, hash } = encodeChainLine(this.#position, time, record)
     const line = encodeUtf8(text)
     const place = { at: this.#size, bytes: line.length - 1 }
-    assertReadable(line.subarray(0, -1), this.#position, this.#options)
+    assertReadable(line.length - 1, record, this.#options)
     const entry = { seq: this.#position.seq, time, content, hash, place }
     this.#position = { seq: entry.seq + 1, previous: hash }
     this.#size += line.length
@@ -130,12 +143,22 @@ export class ChainedLog<Content> {
     }
   }
 
-  /** Waits for the entries under way and lets go of the file. A second call does nothing. */
-  async close(): Promise<void> {
+  /**
+   * Waits for the entries under way and lets go of the file. A second call does nothing.
+   *
+   * @param last Is done while the file is still locked; what it throws comes out when the file is closed.
+   */
+  async close(last: () => void = () => undefined): Promise<void> {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     await this.#writing
-    await this.#file.close()
+    try {
+      // Who waits for the last entries hears of them first.
+      await new Promise(setImmediate)
+      last()
+    } finally {
+      await this.#file.close()
+    }
   }
 
   #assertOpen(): void {
@@ -180,12 +203,35 @@ interface Waiting<Content> {
 }
 
 /** A line that is written and cannot be read would lock everybody out of the file; so it is never written. */
-function assertReadable<Content>(line: Uint8Array, position: ChainPosition, options: ChainedLogOptions<Content>): void {
+function assertReadable<Content>(length: number, record: object, options: ChainedLogOptions<Content>): void {
   const { path, read } = options
-  const again = decodeChainLine(line, position, read)
-  if (!again.ok) throw ledgerFault('LEDGER_RECORD_INVALID', { path, why: again.problems.join('; ') })
-  if (line.length <= CHAIN_LINE_BYTES_MAX) return
-  throw ledgerFault('LEDGER_RECORD_INVALID', { path, why: `it would be a line of ${line.length} bytes` })
+  const problems: string[] = []
+  Members.read(record, '', problems, read)
+  if (problems.length > 0) throw ledgerFault('LEDGER_RECORD_INVALID', { path, why: problems.join('; ') })
+  if (length <= CHAIN_LINE_BYTES_MAX) return
+  throw ledgerFault('LEDGER_RECORD_INVALID', { path, why: `it would be a line of ${length} bytes` })
+}
+
+/** Whoever knows an entry that is gone knows of a file that was cut, exchanged or restored from an old copy. */
+async function assertStands<Content>(
+  file: Pick<ChainFile, 'read'>,
+  { seq, hash, place }: KnownEntry,
+  { path, read }: ChainedLogOptions<Content>,
+): Promise<void> {
+  const line = decodeChainLine(await file.read(place.at, place.bytes), { seq }, read)
+  if (line.ok && line.value.hash === hash) return
+  throw damaged(path, { line: seq + 1, why: 'the line that was there before is not there any more' })
+}
+
+function startOf(file: Pick<ChainFile, 'sizeAtOpen'>, known: KnownEntry | undefined): ChainStart {
+  if (known === undefined || file.sizeAtOpen <= RECHECK_BYTES_MAX) return { position: CHAIN_START, at: 0 }
+  const { seq, hash, place } = known
+  return { position: { seq: seq + 1, previous: hash }, at: place.at + place.bytes + 1 }
+}
+
+interface ChainStart {
+  readonly position: ChainPosition
+  readonly at: number
 }
 
 async function cutTornLine(
@@ -201,6 +247,9 @@ async function cutTornLine(
 function damaged(path: string, damage: { readonly line: number; readonly why: string }): Fault {
   return ledgerFault('LEDGER_DAMAGED', { path, line: damage.line, why: damage.why })
 }
+
+/** Largest file, in bytes, that is checked from its first line whenever it is opened: half a second. */
+const RECHECK_BYTES_MAX = 33_554_432
 
 /** Entries that may wait for the disk; at the limit `LEDGER_BUSY`. At 2 KB each this is 16 MB. */
 const WAITING_COUNT_MAX = 8192

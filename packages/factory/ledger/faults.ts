@@ -36,5 +36,47 @@ export const LEDGER_FAULTS = {
     message: 'the device {uid} is {stage}; it cannot become {kind}',
     remedy: 'Look the device up in the ledger; an identity is made once, in order, and never changed afterwards.',
   },
+  LEDGER_FORMAT_OLD: {
+    blame: 'operator',
+    message: '{path} is a ledger of the form birthmark-ledger/1, whose entries nobody signed',
+    remedy:
+      "Nothing was changed. Keep it, 'birthmark ledger verify' still checks it; go on in a folder with a new ledger.",
+  },
+  LEDGER_DEVICE_UNKNOWN: {
+    blame: 'caller',
+    message: 'the device {uid} is not in this ledger',
+    remedy: "Give the element's own number, lower-case hex, and the ledger of the line that made it.",
+  },
+  LEDGER_STAGE_UNKNOWN: {
+    blame: 'caller',
+    message: 'there is no stage or event {stage} here',
+    remedy:
+      'Stages: begun, made, locked, shipped, owner-changed, scrapped, revoked. Add shipped, owner-changed, revoked.',
+  },
+  LEDGER_RECEIVER_MISSING: {
+    blame: 'caller',
+    message: '{event} needs to say to whom',
+    remedy: 'Add --to "NAME".',
+  },
+  CHECKPOINT_INVALID: {
+    blame: 'peer',
+    message: 'the checkpoint cannot be used: {why}',
+    remedy: "Have it made again with 'birthmark ledger checkpoint', and find out what happened to the ledger.",
+  },
+  PROOF_INVALID: {
+    blame: 'peer',
+    message: 'the proof does not hold: {why}',
+    remedy: 'Do not rely on it. Ask the owner of the ledger for a new one, and check the keys that you gave.',
+  },
+  LEDGER_WRITER_UNKNOWN: {
+    blame: 'operator',
+    message: 'the key of {name} may not write into {path}',
+    remedy: "Use a key that may, or have its owner admit this one with 'birthmark ledger admit'.",
+  },
+  LEDGER_WRITER_UNFIT: {
+    blame: 'operator',
+    message: 'this writer cannot be used: {why}',
+    remedy: 'Use a P-256 key, and a name of 1 to 64 letters, digits, ".", "_", "-".',
+  },
 } as const
 export const ledgerFault: Raise<typeof LEDGER_FAULTS> = faults(LEDGER_FAULTS)

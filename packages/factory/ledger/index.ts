@@ -1,9 +1,25 @@
-/** The record of every identity made: append-only files of hash-chained lines, and the ledger of a line. */
+/** The record of every identity made: append-only files of hash-chained lines, and the signed ledger of a line. */
 export { type ChainFile, openChainFile } from './chain-file.ts'
+export { CHAIN_START, decodeChainLine } from './chain-line.ts'
 export { type ChainedEntry, type Place } from './chain-reader.ts'
-export { ChainedLog, type ChainedLogOptions } from './chained-log.ts'
-export type { LedgerDevice, StageCounts } from './device-index.ts'
-export { ledgerFault } from './faults.ts'
-export { Ledger, type LedgerOptions } from './ledger.ts'
-export { CERTIFICATE_BYTES_MAX, type DeviceStage, ELEMENT_UID, type LedgerRecord, ORDER_ID } from './records.ts'
-export { type LedgerVerdict, verifyLedger } from './verify.ts'
+export { ChainedLog, type ChainedLogOptions, type KnownEntry } from './chained-log.ts'
+export { checkpointOf, proveConsistency, readCheckpoint, type WitnessRequest, witnessCheckpoint } from './checkpoint.ts'
+export { LEDGER_FAULTS, ledgerFault } from './faults.ts'
+export { Ledger, type LedgerOptions, type OpenedView, viewLedger } from './ledger.ts'
+export type { LedgerDevice, StageCounts } from './ledger-index.ts'
+export { LedgerView } from './ledger-view.ts'
+export { checkProof, PROOF_BYTES_MAX, type ProofKeys, type ProvedDevice, proveDevice } from './prove.ts'
+export {
+  type BirthKind,
+  CERTIFICATE_BYTES_MAX,
+  DEVICE_STAGES,
+  type DeviceStage,
+  ELEMENT_UID,
+  LEDGER_TEXT,
+  LEDGER_TEXT_FORM,
+  type LedgerRecord,
+  ORDER_ID,
+  WRITER_NAME,
+} from './records.ts'
+export { type Checkpoint, formatCheckpoint, keyIdOf, type LedgerWriter } from './tree-head.ts'
+export { type LedgerExpectations, type LedgerVerdict, verifyLedger } from './verify.ts'

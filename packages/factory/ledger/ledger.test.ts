@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type Clock, Fault, instant, silentLog } from '@birthmark/foundation/kernel'
+import { type Clock, Fault, instant } from '@birthmark/foundation/kernel'
+import { ledgerOptions, STATION_SIGNER } from '../../../testing/testkit/ledger-options.ts'
 import { scratchFolder } from '../../../testing/testkit/scratch-folder.ts'
 import { type ChainFile, openChainFile } from './chain-file.ts'
 import { Ledger, type LedgerOptions } from './ledger.ts'
-import type { LedgerRecord } from './records.ts'
+import { DEVICE_STAGES, type LedgerRecord } from './records.ts'
 import { verifyLedger } from './verify.ts'
 
 const UIDS: readonly string[] = Array.from({ length: 6 }, (_, index) => `0000000${index}`)
@@ -30,10 +32,14 @@ test('a device is known by its last record, also after the ledger was opened aga
   })
   assert.equal(again.device('11223344')?.stage, 'begun')
   assert.equal(again.device('99999999'), undefined)
-  assert.deepEqual(again.count('order-1'), { begun: 1, made: 1, locked: 0, scrapped: 0 })
+  assert.deepEqual(again.count('order-1'), {
+    ...Object.fromEntries(DEVICE_STAGES.map((stage) => [stage, 0])),
+    begun: 1,
+    made: 1,
+  })
   const kinds: string[] = []
   for await (const entry of again.entries()) kinds.push(`${entry.seq} ${entry.content.kind} ${entry.content.uid}`)
-  assert.deepEqual(kinds, ['1 begun aabbccdd', '2 made aabbccdd', '3 begun 11223344'])
+  assert.deepEqual(kinds, ['2 begun aabbccdd', '4 made aabbccdd', '6 begun 11223344'])
   await again.close()
 })
 
@@ -53,7 +59,7 @@ for (const [why, before, record] of REFUSED_STEPS) {
     t.after(() => ledger.close())
     for (const earlier of before) await ledger.record(earlier)
     await assert.rejects(ledger.record(record), { code: 'LEDGER_STEP_REFUSED' })
-    assert.equal(ledger.head.entries, before.length + 1)
+    assert.equal(ledger.head.entries, 2 * before.length + 2)
   })
 }
 
@@ -115,14 +121,15 @@ test('after a failed write every record is refused; what was acknowledged is the
   }
 })
 
-test('a last line cut short anywhere is removed at opening; the entries before it stay', async (t) => {
+test('a last batch cut short anywhere is removed at opening; the entries before it stay', async (t) => {
   const options = await newLedger(t)
   const whole = await writtenLedger(options)
-  const lastLine = whole.lastIndexOf('\n', whole.length - 2) + 1
-  for (let size = lastLine; size < whole.length; size += 7) {
+  const lastSeal = whole.lastIndexOf('\n', whole.length - 2)
+  const lastBatch = whole.lastIndexOf('\n', lastSeal - 1) + 1
+  for (let size = lastBatch; size < whole.length; size += 29) {
     await writeFile(options.path, whole.slice(0, size))
     const verdict = await verifyLedger(options.path)
-    assert.ok(verdict.ok && verdict.tornBytes === size - lastLine)
+    assert.ok(verdict.ok && verdict.tornBytes === size - lastBatch)
     const ledger = await Ledger.open(options)
     assert.equal(ledger.device(UIDS[0]!)?.stage, 'made')
     await ledger.record(begun('ffffffff'))
@@ -140,7 +147,10 @@ const DAMAGES: readonly (readonly [what: string, line: number, edit: (lines: str
   ['a line repeated', 4, (lines) => lines.toSpliced(3, 0, lines[2]!)],
   ['an empty line', 3, (lines) => lines.toSpliced(2, 0, '')],
   ['a line cut short before the last', 3, (lines) => lines.with(2, lines[2]!.slice(0, -10))],
-  ['a complete but edited last line', 6, (lines) => lines.with(5, lines[5]!.replace('made', 'Made'))],
+  ['a complete but edited last line', 12, (lines) => lines.with(11, lines[11]!.replace('sealed', 'Sealed'))],
+  ['an edit with every hash computed anew', 3, (lines) => rehashed(lines.with(2, lines[2]!.replace('r-1', 'r-2')))],
+  ['a removal with every hash computed anew', 3, (lines) => rehashed(lines.toSpliced(2, 1))],
+  ['a signed batch removed, every hash computed anew', 5, (lines) => rehashed(lines.toSpliced(4, 2))],
   ['a line that never ends', 3, (lines) => lines.with(2, 'x'.repeat(70_000))],
   ['a line of another file', 3, (lines) => lines.with(2, 'a shopping list')],
 ]
@@ -166,20 +176,20 @@ test('entries missing at the end, or another history, show against a head that w
   const whole = await writtenLedger(options)
   const verdict = await verifyLedger(options.path)
   assert.ok(verdict.ok)
-  const head = { entries: verdict.entries, hash: verdict.hash }
+  const head = { head: { entries: verdict.entries, hash: verdict.hash } }
   assert.equal((await verifyLedger(options.path, head)).ok, true)
   await writeFile(options.path, `${whole.trimEnd().split('\n').slice(0, -2).join('\n')}\n`)
   assert.deepEqual(await verifyLedger(options.path, head), {
     ok: false,
-    line: 5,
-    why: 'it is missing: 6 entries were there before',
+    line: 11,
+    why: 'it is missing: 12 entries were there before',
   })
   await writeFile(options.path, '')
   const other = await Ledger.open(options)
   for (const uid of UIDS) await other.record(begun(uid))
   await other.close()
   const replaced = await verifyLedger(options.path, head)
-  assert.ok(!replaced.ok && replaced.line === 6)
+  assert.ok(!replaced.ok && replaced.line === 12)
 })
 
 test('an element number that the record would not hold is a bug of the caller, not a damaged file later', async (t) => {
@@ -187,7 +197,7 @@ test('an element number that the record would not hold is a bug of the caller, n
   const ledger = await Ledger.open(options)
   t.after(() => ledger.close())
   await assert.rejects(ledger.record(begun('not a uid')), { code: 'LEDGER_RECORD_INVALID' })
-  assert.equal(ledger.head.entries, 1)
+  assert.equal(ledger.head.entries, 2)
 })
 
 function begun(uid: string): LedgerRecord {
@@ -204,10 +214,10 @@ function scrapped(uid: string): LedgerRecord {
 }
 
 async function newLedger(t: TestContext): Promise<LedgerOptions> {
-  return { path: join(await scratchFolder(t), 'ledger.jsonl'), clock, log: silentLog }
+  return ledgerOptions(join(await scratchFolder(t), 'ledger.jsonl'), clock)
 }
 
-/** A ledger of six lines: the heading, two devices, the first of them made, one scrapped. */
+/** A ledger of twelve lines, every second one a seal: the heading, two devices made, one scrapped. */
 async function writtenLedger(options: LedgerOptions): Promise<string> {
   const ledger = await Ledger.open(options)
   await ledger.record(begun(UIDS[0]!))
@@ -217,6 +227,18 @@ async function writtenLedger(options: LedgerOptions): Promise<string> {
   await ledger.record(made(UIDS[1]!))
   await ledger.close()
   return readFile(options.path, 'utf8')
+}
+
+/** Gives lines the sequence numbers and hashes that somebody without the key would give them. */
+function rehashed(lines: readonly string[]): string[] {
+  let previous = '0'.repeat(64)
+  return lines.map((line, seq) => {
+    const changed = { ...JSON.parse(line), seq, previous }
+    delete changed.hash
+    const hashed = JSON.stringify(changed).slice(0, -1)
+    previous = createHash('sha256').update(hashed).digest('hex')
+    return `${hashed},"hash":"${previous}"}`
+  })
 }
 
 async function watched(path: string, calls: string[]): Promise<ChainFile> {
@@ -237,8 +259,11 @@ async function watched(path: string, calls: string[]): Promise<ChainFile> {
 /** Opens a ledger in a process of its own. @returns `opened`, or the code of the fault. */
 function openElsewhere(path: string): string {
   const program = `
+    import { SoftwareSigner } from '@birthmark/foundation/x509'
     import { Ledger } from ${JSON.stringify(import.meta.resolve('./ledger.ts'))}
-    const options = { path: ${JSON.stringify(path)}, clock: { now: () => 0 }, log: { write: () => undefined } }
+    import { ledgerOptions } from ${JSON.stringify(import.meta.resolve('../../../testing/testkit/ledger-options.ts'))}
+    const options = ledgerOptions(${JSON.stringify(path)})
+    options.writer.signer = SoftwareSigner.fromEncryptedPem(${JSON.stringify(STATION_SIGNER.toEncryptedPem('x'))}, 'x')
     console.log(await Ledger.open(options).then(() => 'opened', (error) => error.code))`
   return spawnSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }).stdout.trim()
 }

@@ -21,6 +21,41 @@ export const LINE_FAULTS = {
     message: 'the element {uid} was scrapped before',
     remedy: 'Destroy it; an element that was scrapped is never used again.',
   },
+  DEVICE_REVOKED: {
+    blame: 'operator',
+    message: 'the certificate of element {uid} was revoked',
+    remedy: 'Scrap it; what was revoked stays so.',
+  },
+  CERTIFICATE_PENDING: {
+    blame: 'busy',
+    message: 'the CSR of element {uid} waits until the authority can be reached',
+    remedy: "Run 'birthmark line sync' then, and put the element in again.",
+  },
+  ORDER_LOCKS_IMPOSSIBLE: {
+    blame: 'operator',
+    message: 'the work order {order} wants locks, and a credential that is packed here cannot be locked',
+    remedy: 'Use an order without locks for injected credentials, images and claims.',
+  },
+  BIRTH_KEY_LOST: {
+    blame: 'operator',
+    message: 'the key that was made for {uid} is gone, so the device is scrapped, on record',
+    remedy: 'Give the part another number; revoke the certificate if the authority issued one.',
+  },
+  CREDENTIAL_TOO_LARGE: {
+    blame: 'operator',
+    message: 'the credential does not fit into {most} bytes',
+    remedy: 'Use a shorter chain of issuers.',
+  },
+  CREDENTIAL_UNREADABLE: {
+    blame: 'peer',
+    message: 'the sealed credential cannot be opened: {why}',
+    remedy: 'Check which key it was sealed for, and get it again from the line.',
+  },
+  RUN_FILE_INVALID: {
+    blame: 'operator',
+    message: 'the file of a run cannot be read: {problems}',
+    remedy: 'Take it out of the folder; the ledger does not need it.',
+  },
   ORDER_COMPLETE: {
     blame: 'operator',
     message: 'all {count} devices of the work order {order} were begun already',

@@ -12,7 +12,7 @@ export async function* finishedDevices(
   ledger: Ledger,
   order: WorkOrder,
 ): AsyncGenerator<{ readonly uid: string; readonly certificate: Uint8Array }, void, undefined> {
-  for await (const { content } of ledger.entries()) {
+  for await (const { content } of ledger.entries('made')) {
     if (content.kind !== 'made' || content.order !== order.id) continue
     if (isFinished(ledger.device(content.uid), order)) yield { uid: content.uid, certificate: content.certificate }
   }

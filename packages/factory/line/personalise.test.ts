@@ -5,9 +5,9 @@ import type { SecureElement } from '@birthmark/chip'
 import { type Authority, openAuthority } from '@birthmark/factory/authority'
 import { Ledger, type LedgerOptions, verifyLedger } from '@birthmark/factory/ledger'
 import type { IssuingAuthority, WorkOrder } from '@birthmark/factory/order'
-import { silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { parseCertificate } from '@birthmark/foundation/x509'
+import { ledgerOptions } from '../../../testing/testkit/ledger-options.ts'
 import { newAuthority } from '../../../testing/testkit/new-authority.ts'
 import { scratchFolder } from '../../../testing/testkit/scratch-folder.ts'
 import { freshMemory, interruptedElement, softwareElement } from '../../../testing/testkit/software-element.ts'
@@ -232,7 +232,16 @@ test('one element is in one socket, of one order, within its count', async (t) =
     ].map(async (result) => Object(await result).reason.code),
   )
   assert.deepEqual(codes, ['DEVICE_OF_OTHER_ORDER', 'ORDER_COMPLETE'])
-  assert.equal(ledger.head.entries, 4)
+  assert.equal(ledger.head.entries, 8)
+})
+
+test('a device whose certificate was revoked is not worked on', async (t) => {
+  const { station, ledger } = await newStation(t)
+  const memory = freshMemory(UID)
+  await personalise(softwareElement(memory), station)
+  await ledger.record({ kind: 'revoked', order: 'PO-1', uid: UID, reason: 'keyCompromise' })
+  const result = await personalise(softwareElement(memory), station)
+  assert.equal(result.outcome === 'failed' && result.reason.code, 'DEVICE_REVOKED')
 })
 
 test('an element that cannot be opened is a failed device, not a stopped line', async (t) => {
@@ -258,8 +267,8 @@ async function newStation(t: TestContext, changes: OrderChanges = {}): Promise<T
   t.after(() => authority.close())
   const { trustAnchor, ...order } = { ...ORDER, trustAnchor: authority.root.der, ...changes }
   await authority.admit({ ...ORDER, ...order })
-  const ledgerOptions = { path: join(await scratchFolder(t), 'ledger.jsonl'), clock: systemClock, log: silentLog }
-  const ledger = await Ledger.open(ledgerOptions)
+  const options = ledgerOptions(join(await scratchFolder(t), 'ledger.jsonl'))
+  const ledger = await Ledger.open(options)
   t.after(() => ledger.close())
   const station = {
     order: { ...ORDER, ...order, ...(trustAnchor !== undefined && { trustAnchor }) },
@@ -269,7 +278,7 @@ async function newStation(t: TestContext, changes: OrderChanges = {}): Promise<T
     entropy: systemEntropy,
     inWork: new Set<string>(),
   }
-  return { station, authority, ledger, ledgerOptions }
+  return { station, authority, ledger, ledgerOptions: options }
 }
 
 /** A ledger whose record with this index fails; the calls before and after are the real one's. */

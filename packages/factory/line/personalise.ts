@@ -1,5 +1,5 @@
 import type { SecureElement } from '@birthmark/chip'
-import { Fault, type Millis, messageOf, millis } from '@birthmark/foundation/kernel'
+import { Fault, isFault, type Millis, messageOf, millis } from '@birthmark/foundation/kernel'
 import type { Certificate } from '@birthmark/foundation/x509'
 import { SCRAPPING_CODES } from './faults.ts'
 import { type Bench, isFinished, type Station } from './station.ts'
@@ -40,16 +40,24 @@ export type PersonalisationResult =
       /** SHA-256 of the certificate, hex. */
       readonly fingerprint: string
       readonly cycle: Millis
+      readonly steps: StepTimes
     }
   | {
-      /** `failed`: put it in again, and it goes on. `scrapped`: it is on record that it is never used. */
-      readonly outcome: 'failed' | 'scrapped'
+      /**
+       * `failed`: put it in again, and it goes on. `scrapped`: it is on record that it is never used. `waiting`: its
+       * CSR is kept until the authority can be reached.
+       */
+      readonly outcome: 'failed' | 'scrapped' | 'waiting'
       /** Unknown when the element did not get as far as saying it. */
       readonly uid: string | undefined
       readonly step: PersonalisationStep
       readonly reason: { readonly code: string; readonly message: string; readonly remedy: string }
       readonly cycle: Millis
+      readonly steps: StepTimes
     }
+
+/** Milliseconds by step, of those that the element came to. */
+export type StepTimes = ReadonlyMap<PersonalisationStep, number>
 
 /** Is told each step when it begins. */
 export type OnStep = (step: PersonalisationStep, uid: string | undefined) => void
@@ -82,6 +90,8 @@ class Walk {
   readonly #onStep: OnStep
   readonly #startedAt: number
   #step: PersonalisationStep = 'open'
+  readonly #steps = new Map<PersonalisationStep, number>()
+  #stepAt: number
   #element: SecureElement | undefined
   #uid: string | undefined
   #bench: Bench | undefined
@@ -90,6 +100,7 @@ class Walk {
     this.#station = station
     this.#onStep = onStep
     this.#startedAt = station.clock.now()
+    this.#stepAt = this.#startedAt
   }
 
   async perform(source: SecureElement | (() => Promise<SecureElement>)): Promise<PersonalisationResult> {
@@ -112,7 +123,7 @@ class Walk {
 
   /** Takes note of a failure; one that no repetition mends is written into the ledger. */
   async fail(error: unknown): Promise<PersonalisationResult> {
-    const failed = { uid: this.#uid, step: this.#step, cycle: this.#cycle() }
+    const failed = { uid: this.#uid, step: this.#step, ...this.#times() }
     if (this.#bench !== undefined && error instanceof Fault && SCRAPPING_CODES.has(error.code)) {
       const { ledger, order } = this.#station
       try {
@@ -122,7 +133,8 @@ class Walk {
         return { outcome: 'failed', reason: reasonOf(unrecorded), ...failed }
       }
     }
-    return { outcome: 'failed', reason: reasonOf(error), ...failed }
+    const outcome = isFault(error, 'CERTIFICATE_PENDING') ? 'waiting' : 'failed'
+    return { outcome, reason: reasonOf(error), ...failed }
   }
 
   /** Lets go of the element and of its number. */
@@ -166,22 +178,32 @@ class Walk {
     const { order, ledger } = this.#station
     if (order.locks.length === 0) return
     this.#enter('lock')
-    await lock(bench, this.#station)
+    const locks = await lock(bench, this.#station)
     this.#enter('recordLocked')
-    await ledger.record({ kind: 'locked', order: order.id, uid: bench.uid, fingerprint })
+    const weakness = locks === 'recorded' && { locks }
+    await ledger.record({ kind: 'locked', order: order.id, uid: bench.uid, fingerprint, ...weakness })
   }
 
   #enter(step: PersonalisationStep): void {
+    this.#endStep()
+    this.#steps.set(step, 0)
     this.#step = step
     this.#onStep(step, this.#uid)
   }
 
   #finished(outcome: 'made' | 'made-before', fingerprint = ''): PersonalisationResult {
-    return { outcome, uid: this.#uid ?? '', fingerprint, cycle: this.#cycle() }
+    return { outcome, uid: this.#uid ?? '', fingerprint, ...this.#times() }
   }
 
-  #cycle(): Millis {
-    return millis(this.#station.clock.now() - this.#startedAt)
+  #endStep(): void {
+    const now = this.#station.clock.now()
+    if (this.#steps.has(this.#step)) this.#steps.set(this.#step, now - this.#stepAt)
+    this.#stepAt = now
+  }
+
+  #times(): { readonly cycle: Millis; readonly steps: StepTimes } {
+    this.#endStep()
+    return { cycle: millis(this.#stepAt - this.#startedAt), steps: this.#steps }
   }
 }
 

@@ -9,6 +9,7 @@ import { parseManifest } from '@birthmark/factory/manifest'
 import { silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { parseCertificates } from '@birthmark/foundation/x509'
+import { ledgerOptions } from '../../../testing/testkit/ledger-options.ts'
 import { newAuthority } from '../../../testing/testkit/new-authority.ts'
 import { scratchFolder } from '../../../testing/testkit/scratch-folder.ts'
 import {
@@ -34,7 +35,7 @@ test('a line makes what is put in, several side by side, and hands out a manifes
     onProgress: (event) => progress.push(event),
   })
 
-  assert.deepEqual(summary.outcomes, { made: 12, 'made-before': 0, failed: 0, scrapped: 0 })
+  assert.deepEqual(summary.outcomes, { made: 12, 'made-before': 0, failed: 0, scrapped: 0, waiting: 0 })
   assert.deepEqual([summary.finished, summary.count, summary.ended], [12, 100, 'no-more-elements'])
   assert.equal(open.most, 4)
   assert.equal(open.now, 0)
@@ -46,7 +47,7 @@ test('a line makes what is put in, several side by side, and hands out a manifes
     new Map(manifest.devices.map(({ uid, certificate }) => [uid, Buffer.from(certificate)])),
     new Map(memories.map(({ uid, certificates }) => [uid, Buffer.from(certificates.get('certificate')!)])),
   )
-  assert.equal((await verifyLedger(join(folder, 'ledger.jsonl'), manifest.ledger)).ok, true)
+  assert.equal((await verifyLedger(join(folder, 'ledger.jsonl'), { head: manifest.ledger })).ok, true)
   const bundle = parseCertificates(await readFile(paths.bundlePath, 'utf8'))
   assert.deepEqual(
     bundle.map(({ fingerprint }) => fingerprint),
@@ -69,7 +70,7 @@ test('a device that fails is reported with its step and reason, and the line goe
       if (progress.event === 'device' && progress.result.outcome === 'failed') failed.push(progress)
     },
   })
-  assert.deepEqual(summary.outcomes, { made: 5, 'made-before': 0, failed: 2, scrapped: 0 })
+  assert.deepEqual(summary.outcomes, { made: 5, 'made-before': 0, failed: 2, scrapped: 0, waiting: 0 })
   const seen = failed.map((progress) =>
     progress.event === 'device' && progress.result.outcome === 'failed'
       ? [progress.result.uid, progress.result.step, progress.result.reason.code]
@@ -92,7 +93,7 @@ test('a second run finishes what the first left, and its manifest holds both', a
   assert.deepEqual([first.finished, first.outcomes.failed], [2, 3])
   assert.equal(parseManifest(await readFile(manifestPath, 'utf8')).devices.length, 2)
   const second = await runLine({ ...options, sockets: memories.map(softwareElement), parallel: 1, manifestPath })
-  assert.deepEqual(second.outcomes, { made: 3, 'made-before': 2, failed: 0, scrapped: 0 })
+  assert.deepEqual(second.outcomes, { made: 3, 'made-before': 2, failed: 0, scrapped: 0, waiting: 0 })
   assert.equal(second.ended, 'order-complete')
   const manifest = parseManifest(await readFile(manifestPath, 'utf8'))
   assert.deepEqual(new Set(manifest.devices.map(({ uid }) => uid)), new Set(memories.map(({ uid }) => uid)))
@@ -112,7 +113,7 @@ test('a line takes no element that its order has no room for, and makes up for o
   }
   const summary = await runLine({ ...options, sockets: supply(), parallel: 8 })
   assert.equal(summary.ended, 'order-complete')
-  assert.deepEqual(summary.outcomes, { made: 3, 'made-before': 0, failed: 1, scrapped: 0 })
+  assert.deepEqual(summary.outcomes, { made: 3, 'made-before': 0, failed: 1, scrapped: 0, waiting: 0 })
   assert.equal(taken.length, 4)
   assert.equal(authority.issuedCount, 3)
   for (const { calls } of memories.slice(4)) assert.deepEqual(calls, [])
@@ -152,7 +153,7 @@ interface TestLine {
 async function newLine(t: TestContext, count: number): Promise<TestLine> {
   const folder = await scratchFolder(t)
   const authority = await openAuthority(await newAuthority(t))
-  const ledger = await Ledger.open({ path: join(folder, 'ledger.jsonl'), clock: systemClock, log: silentLog })
+  const ledger = await Ledger.open(ledgerOptions(join(folder, 'ledger.jsonl')))
   t.after(async () => {
     await ledger.close()
     await authority.close()

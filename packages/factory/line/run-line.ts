@@ -31,10 +31,17 @@ export type ElementSource = SecureElement | (() => Promise<SecureElement>)
 
 /** What happens on a line, as it happens. */
 export type LineProgress =
-  | { readonly event: 'step'; readonly step: PersonalisationStep; readonly uid: string | undefined }
+  | {
+      readonly event: 'step'
+      /** The place of the element among those at work now, from 0. */
+      readonly socket: number
+      readonly step: PersonalisationStep
+      readonly uid: string | undefined
+    }
   /** `finished` of `count` devices of the order are done, those of earlier runs included. */
   | {
       readonly event: 'device'
+      readonly socket: number
       readonly result: PersonalisationResult
       readonly finished: number
       readonly count: number
@@ -84,7 +91,8 @@ class Run {
   readonly #station: Station
   readonly #startedAt: number
   readonly #underWay = new Set<Promise<void>>()
-  readonly #outcomes = { made: 0, 'made-before': 0, failed: 0, scrapped: 0 }
+  readonly #sockets = new Set<number>()
+  readonly #outcomes = { made: 0, 'made-before': 0, failed: 0, scrapped: 0, waiting: 0 }
   readonly #cycle = { shortest: Number.POSITIVE_INFINITY, sum: 0, longest: 0 }
   #failuresInRow = 0
 
@@ -132,15 +140,26 @@ class Run {
 
   #start(source: ElementSource): void {
     const { onProgress } = this.#options
+    const socket = this.#takeSocket()
     const work = async (): Promise<void> => {
-      const onStep: OnStep = (step, uid) => onProgress?.({ event: 'step', step, uid })
-      this.#note(await personalise(source, this.#station, onStep))
+      const onStep: OnStep = (step, uid) => onProgress?.({ event: 'step', socket, step, uid })
+      this.#note(await personalise(source, this.#station, onStep), socket)
     }
-    const promise = work().finally(() => this.#underWay.delete(promise))
+    const promise = work().finally(() => {
+      this.#underWay.delete(promise)
+      this.#sockets.delete(socket)
+    })
     this.#underWay.add(promise)
   }
 
-  #note(result: PersonalisationResult): void {
+  #takeSocket(): number {
+    let socket = 0
+    while (this.#sockets.has(socket)) socket += 1
+    this.#sockets.add(socket)
+    return socket
+  }
+
+  #note(result: PersonalisationResult, socket: number): void {
     const { order, log, onProgress } = this.#options
     const { outcome, uid } = result
     this.#outcomes[outcome] += 1
@@ -156,7 +175,7 @@ class Run {
       this.#cycle.shortest = Math.min(this.#cycle.shortest, result.cycle)
       this.#cycle.longest = Math.max(this.#cycle.longest, result.cycle)
     }
-    onProgress?.({ event: 'device', result, finished: this.#finished(), count: order.count })
+    onProgress?.({ event: 'device', socket, result, finished: this.#finished(), count: order.count })
   }
 
   #end(): LineSummary['ended'] | undefined {
@@ -171,8 +190,9 @@ class Run {
 
   #finished(): number {
     const { order, ledger } = this.#options
-    const { made, locked } = ledger.count(order.id)
-    return order.locks.length === 0 ? made + locked : locked
+    const counts = ledger.count(order.id)
+    const done = counts.locked + counts.shipped + counts['owner-changed']
+    return order.locks.length === 0 ? counts.made + done : done
   }
 }
 

@@ -28,5 +28,6 @@ export function isFinished(
   device: LedgerDevice | undefined,
   order: { readonly locks: readonly LockTarget[] },
 ): boolean {
-  return device?.stage === 'locked' || (device?.stage === 'made' && order.locks.length === 0)
+  if (device?.stage === 'made') return order.locks.length === 0
+  return device?.stage === 'locked' || device?.stage === 'shipped' || device?.stage === 'owner-changed'
 }

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
-import { elementSigner, type SecureElement } from '@birthmark/chip'
+import { elementSigner, type LockStrength, type SecureElement } from '@birthmark/chip'
 import { ELEMENT_UID } from '@birthmark/factory/ledger'
-import { deviceSubject, type IssuedCertificate, type IssuingAuthority } from '@birthmark/factory/order'
+import {
+  type DeviceRequest,
+  deviceSubject,
+  type IssuedCertificate,
+  type IssuingAuthority,
+  type VendorEvidence,
+} from '@birthmark/factory/order'
 import { equalBytes, isFault } from '@birthmark/foundation/kernel'
 import { type Certificate, createCsr, parseCertificate, verifyCsr, verifySignature } from '@birthmark/foundation/x509'
 import { lineFault } from './faults.ts'
@@ -23,11 +29,13 @@ export function takeIn(element: SecureElement, uid: string, { order, ledger, inW
   if (inWork.has(uid)) throw lineFault('DEVICE_IN_WORK', { uid })
   const earlier = ledger.device(uid)
   if (earlier?.stage === 'scrapped') throw lineFault('DEVICE_SCRAPPED', { uid })
+  if (earlier?.stage === 'revoked') throw lineFault('DEVICE_REVOKED', { uid })
   if (earlier !== undefined && earlier.order !== order.id) {
     throw lineFault('DEVICE_OF_OTHER_ORDER', { uid, order: earlier.order })
   }
-  const { begun, made, locked } = ledger.count(order.id)
-  if (earlier === undefined && begun + made + locked >= order.count) {
+  const counts = ledger.count(order.id)
+  const used = Object.values(counts).reduce((sum, count) => sum + count, 0) - counts.scrapped
+  if (earlier === undefined && used >= order.count) {
     throw lineFault('ORDER_COMPLETE', { order: order.id, count: order.count })
   }
   inWork.add(uid)
@@ -56,8 +64,19 @@ export async function requestCertificate(bench: Bench, publicKey: Uint8Array, st
   const { element, uid, slots } = bench
   const { order, authority } = station
   const subject = deviceSubject(order.subject, order.product, uid)
-  const csr = await createCsr({ subject, signer: elementSigner(element, slots.key, publicKey) })
-  const certificate = parseCertificate((await issueTo({ csr, uid }, authority)).certificate)
+  const signer = elementSigner(element, slots.key, publicKey)
+  const ask = async (): Promise<IssuedCertificate> => {
+    const challenge = await authority.challenge?.(uid)
+    const csr = await createCsr({ subject, signer, ...(challenge !== undefined && { challenge }) })
+    const vendor = order.evidence?.kind === 'vendor' ? await vendorEvidence(element, csr) : undefined
+    return issueTo({ csr, uid, ...(vendor !== undefined && { vendor }) }, authority)
+  }
+  const issued = await ask().catch((error: unknown) => {
+    // A session that began anew in between wants a new signature; a second time it is something else.
+    if (isFault(error, 'EVIDENCE_STALE') || isFault(error, 'STATION_SESSION_ENDED')) return ask()
+    throw error
+  })
+  const certificate = parseCertificate(issued.certificate)
   if (!equalBytes(certificate.publicKey, publicKey)) throw lineFault('CERTIFICATE_NOT_FOR_KEY', { uid })
   return certificate
 }
@@ -99,21 +118,36 @@ export async function challenge(bench: Bench, certificate: Certificate, { entrop
   }
 }
 
-/** Locks what the order wants locked, where it is not yet. @throws `LOCK_INEFFECTIVE` (operator) */
-export async function lock({ element, uid, slots }: Bench, { order }: Station): Promise<void> {
+/**
+ * Locks what the order wants locked, where it is not yet; tells how the weakest of these locks holds.
+ *
+ * @throws `LOCK_INEFFECTIVE` (operator)
+ */
+export async function lock({ element, uid, slots }: Bench, { order }: Station): Promise<LockStrength> {
+  let weakest: LockStrength = 'enforced'
   for (const target of order.locks) {
     const slot = slots[target]
-    if (await element.isLocked(slot)) continue
-    await element.lock(slot)
-    if (!(await element.isLocked(slot))) throw lineFault('LOCK_INEFFECTIVE', { uid, slot })
+    if (!(await element.isLocked(slot))) {
+      await element.lock(slot)
+      if (!(await element.isLocked(slot))) throw lineFault('LOCK_INEFFECTIVE', { uid, slot })
+    }
+    if ((await element.lockStrength?.(slot)) === 'recorded') weakest = 'recorded'
   }
+  return weakest
+}
+
+/** Has the vendor's key in the element sign for the CSR; `undefined` from an element that no vendor vouches for. */
+async function vendorEvidence(element: SecureElement, csr: Uint8Array): Promise<VendorEvidence | undefined> {
+  const { vendorSlots } = element
+  if (vendorSlots === undefined) return undefined
+  const certificate = await element.readCertificate(vendorSlots.certificate)
+  if (certificate === undefined) return undefined
+  const digest = createHash('sha256').update(csr).digest()
+  return { certificate, signature: await element.signDigest(vendorSlots.key, digest) }
 }
 
 /** Asks the authority; where it says that the CSR is not signed by its key, looks itself: then it is the element. */
-async function issueTo(
-  request: { readonly csr: Uint8Array; readonly uid: string },
-  authority: IssuingAuthority,
-): Promise<IssuedCertificate> {
+async function issueTo(request: DeviceRequest, authority: IssuingAuthority): Promise<IssuedCertificate> {
   try {
     return await authority.issue(request)
   } catch (error) {

@@ -36,6 +36,11 @@ export const ORDER_FAULTS = {
     message: 'the work order {order} is not for this station',
     remedy: 'Run it at a station that it names, or ask the maker for an order that names this one.',
   },
+  ORDER_FOR_OTHER_ISSUER: {
+    blame: 'operator',
+    message: 'the work order {order} is for the issuing CA {issuer}, which is not this one',
+    remedy: 'Take the order to the authority that it names.',
+  },
   ORDER_MAKER_KEY_UNFIT: {
     blame: 'operator',
     message: 'the maker key cannot be used: {why}',

@@ -1,6 +1,6 @@
 /** What a line is to make: the work order, and the subject it gives each device. */
 export { ORDER_FAULTS, orderFault } from './faults.ts'
-export type { IssuedCertificate, IssuingAuthority } from './issuing-authority.ts'
+export type { DeviceRequest, IssuedCertificate, IssuingAuthority, VendorEvidence } from './issuing-authority.ts'
 export {
   assertNotEnded,
   type OrderRules,
@@ -9,4 +9,4 @@ export {
   signWorkOrder,
 } from './signed-order.ts'
 export { deviceSubject, readSubjectRule, type SubjectRule } from './subject.ts'
-export { type DeviceProfileName, type LockTarget, parseWorkOrder, type WorkOrder } from './work-order.ts'
+export { type LockTarget, type OrderEvidence, PROFILE_NAME, parseWorkOrder, type WorkOrder } from './work-order.ts'

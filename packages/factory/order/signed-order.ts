@@ -8,7 +8,7 @@ import { parseWorkOrder, type WorkOrder } from './work-order.ts'
 export interface OrderRules {
   /** The DER SubjectPublicKeyInfo of the one maker whose orders are taken; without it orders are taken unsigned. */
   readonly makerKey?: Uint8Array
-  /** The name of the station that asks. */
+  /** The id of the key of the station that asks. */
   readonly station?: string
   readonly now: Instant
 }

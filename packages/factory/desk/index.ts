@@ -1,0 +1,10 @@
+/** Where stations ask the authority: sessions, evidence, allotments, and a record of what was refused. */
+export { Desk, type DeskOptions } from './desk.ts'
+export type { DeskAuthority } from './desk-authority.ts'
+export { sealJson } from './envelope.ts'
+export { challengeOf } from './evidence.ts'
+export { DESK_FAULTS, deskFault } from './faults.ts'
+export { openAllotment } from './open-allotment.ts'
+export { DEVICES_PER_MESSAGE_MAX, messageJson, type StationMessage } from './protocol.ts'
+export type { Allotment } from './records.ts'
+export { connectDesk, type DeskLink, type DeskServer, serveDesk } from './serve.ts'
