@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { measureLine } from './line.ts'
+import { measureLine, runMany } from './line.ts'
 
 test('the line benchmark finishes every device, and measures both sides', async () => {
   const { made, bare, onRecord } = await measureLine({ devices: 24, sockets: 8, rounds: 1 })
   assert.equal(onRecord, 24)
   assert.ok(made > 0 && bare > 0)
+})
+
+test('the long run finishes every device, and tells of its memory', async () => {
+  const told: string[] = []
+  const { onRecord, early, late } = await runMany(20, 8, (line) => told.push(line))
+  assert.equal(onRecord, 20)
+  assert.ok(early > 0 && late > 0 && told.length > 0)
 })

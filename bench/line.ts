@@ -5,20 +5,22 @@ import { join } from 'node:path'
 import { memoryBus } from '@birthmark/chip/i2c'
 import { openVirtualChip, TrustX, type VirtualChip } from '@birthmark/chip/trust-x/adapters'
 import { createAuthority, openAuthority } from '@birthmark/factory/authority'
+import { Desk } from '@birthmark/factory/desk'
 import { Ledger } from '@birthmark/factory/ledger'
-import { runLine } from '@birthmark/factory/line'
-import type { WorkOrder } from '@birthmark/factory/order'
+import { DeskClient, type ElementSource, type LineOptions, type LineProgress, runLine } from '@birthmark/factory/line'
+import { parseWorkOrder } from '@birthmark/factory/order'
 import { silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { SoftwareSigner } from '@birthmark/foundation/x509'
 
 /*
  * How much of what OpenSSL's arithmetic allows is left when a device is born: every step of the line, the chip's
- * commands over its I2C link, journal and ledger durable, against nothing but the key, the three signatures (CSR,
- * certificate, challenge) and the three verifications (the same) that a device needs, through node:crypto, in the
- * same run. Both run on the main thread; making the blank chips is not counted.
+ * commands over its I2C link, requests and ledger signed by the station, journal and ledger durable, against nothing
+ * but the key, the three signatures (CSR, certificate, challenge) and the three verifications (the same) that a device
+ * needs, through node:crypto, in the same run. Both run on the main thread; making the blank chips is not counted.
  *
  *     node bench/line.ts
+ *     node bench/line.ts 50000     so many devices in one run, with the memory that they take
  */
 
 /** How much is measured. */
@@ -55,35 +57,71 @@ async function personaliseAll(
   count: number,
   parallel: number,
 ): Promise<{ readonly perSecond: number; readonly onRecord: number }> {
-  const parent = await mkdtemp(join(tmpdir(), 'birthmark-bench-'))
-  const authority = await openedAuthority(join(parent, 'authority'))
-  const order: WorkOrder = { ...ORDER, count, trustAnchor: authority.root.der }
-  await authority.admit(order)
-  const ledger = await Ledger.open({
-    path: join(parent, 'ledger.jsonl'),
-    writer: { name: 'bench', signer: await SoftwareSigner.generate('ecdsa-p256-sha256') },
-    clock: systemClock,
-    entropy: systemEntropy,
-    log: silentLog,
-  })
   const chips: VirtualChip[] = []
   for (let n = 0; n < count; n += 1) chips.push(await openVirtualChip())
-  const start = process.hrtime.bigint()
-  const { finished: onRecord } = await runLine({
-    order,
-    sockets: chips.map((chip) => () => TrustX.open(memoryBus(chip.slave))),
-    parallel,
-    authority: authority.station(order.id),
-    ledger,
-    clock: systemClock,
-    entropy: systemEntropy,
-    log: silentLog,
+  return onBench(count, async (bench) => {
+    const start = process.hrtime.bigint()
+    const sockets = chips.map((chip) => () => TrustX.open(memoryBus(chip.slave)))
+    const { finished: onRecord } = await runLine({ ...bench, sockets, parallel })
+    return { perSecond: rate(count, start), onRecord }
   })
-  const perSecond = rate(count, start)
-  await ledger.close()
-  await authority.close()
-  await rm(parent, { recursive: true })
-  return { perSecond, onRecord }
+}
+
+/** Gives a line whose station asks over signed messages, in a folder that is removed afterwards. */
+async function onBench<Value>(
+  count: number,
+  work: (bench: Omit<LineOptions, 'sockets' | 'parallel'>) => Promise<Value>,
+): Promise<Value> {
+  const parent = await mkdtemp(join(tmpdir(), 'birthmark-bench-'))
+  const ports = { clock: systemClock, entropy: systemEntropy, log: silentLog }
+  const authority = await openedAuthority(join(parent, 'authority'))
+  const signer = await SoftwareSigner.generate('ecdsa-p256-sha256')
+  const desk = await Desk.open({ path: join(parent, 'desk.jsonl'), authority, signer, ...ports })
+  const text = JSON.stringify({ ...ORDER, count, trustAnchor: authority.root.toPem() })
+  const tokens = { load: () => '', save: () => undefined }
+  const send = (line: string): Promise<string> => desk.handle(line)
+  const session = await DeskClient.open({ send, signer, order: { id: ORDER.id, text }, tokens })
+  const ledger = await Ledger.open({ path: join(parent, 'ledger.jsonl'), writer: { name: 'bench', signer }, ...ports })
+  const manifestPath = join(parent, 'manifest.jsonl')
+  try {
+    return await work({ order: parseWorkOrder(text), authority: session, ledger, manifestPath, ...ports })
+  } finally {
+    await ledger.close()
+    await desk.close()
+    await authority.close()
+    await rm(parent, { recursive: true })
+  }
+}
+
+/**
+ * Makes many devices in one run, each chip when its turn comes, and tells now and then how much memory that takes.
+ *
+ * @returns Resident memory in bytes after a tenth of the devices, and at the end.
+ */
+export async function runMany(
+  count: number,
+  parallel: number,
+  tell: (line: string) => void,
+): Promise<{ readonly early: number; readonly late: number; readonly onRecord: number }> {
+  return onBench(count, async (bench) => {
+    const start = process.hrtime.bigint()
+    let early = 0
+    let done = 0
+    const chips = function* (): Generator<ElementSource> {
+      for (let n = 0; n < count; n += 1) yield async () => TrustX.open(memoryBus((await openVirtualChip()).slave))
+    }
+    const onProgress = (event: LineProgress): void => {
+      if (event.event !== 'device') return
+      done += 1
+      if (done % Math.ceil(count / 10) !== 0) return
+      const { rss, heapUsed } = process.memoryUsage()
+      if (early === 0) early = rss
+      const size = `resident ${Math.round(rss / 1e6)} MB, heap ${Math.round(heapUsed / 1e6)} MB`
+      tell(`${done} devices  ${Math.round(rate(done, start))}/s, chips made as well  ${size}`)
+    }
+    const { finished: onRecord } = await runLine({ ...bench, sockets: chips(), parallel, onProgress })
+    return { early, late: process.memoryUsage().rss, onRecord }
+  })
 }
 
 async function openedAuthority(folder: string): ReturnType<typeof openAuthority> {
@@ -119,7 +157,8 @@ function median(values: readonly number[]): number {
   return values.toSorted((left, right) => left - right)[values.length >> 1] ?? 0
 }
 
-const ORDER: Omit<WorkOrder, 'trustAnchor'> = {
+const ORDER = {
+  format: 'birthmark-work-order/2',
   id: 'BENCH-1',
   product: 'press',
   count: 1,
@@ -128,7 +167,9 @@ const ORDER: Omit<WorkOrder, 'trustAnchor'> = {
   locks: ['key', 'certificate', 'trustAnchor'],
 }
 
-if (import.meta.main) {
+if (import.meta.main && process.argv[2] !== undefined) {
+  await runMany(Number(process.argv[2]), 64, (line) => console.log(line))
+} else if (import.meta.main) {
   for (const [sockets, devices] of [
     [16, 1_000],
     [64, 2_000],

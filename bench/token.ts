@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -85,8 +85,18 @@ async function startTheirs(folder: string, started: ChildProcess[]): Promise<str
   const socket = join(folder, 'theirs.sock')
   const serve = ['server', '-f', '-n', socket, '--provider', SOFTHSM, 'pkcs11:token=bench']
   started.push(spawn('p11-kit', serve, { env, stdio: ['ignore', 'ignore', 'inherit'] }))
-  while (!existsSync(socket)) await pauseMs(20)
+  while (!(await isServed(socket))) await pauseMs(20)
   return socket
+}
+
+/** The socket is there a moment before anybody listens on it. */
+function isServed(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket)
+    probe.once('connect', () => resolve(true))
+    probe.once('error', () => resolve(false))
+    probe.once('connect', () => probe.destroy())
+  })
 }
 
 async function programsAt(socket: string, count: number): Promise<Program[]> {

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /**
  * `npm test`: sees that the programs which the system tests drive are there (installs their Debian packages when it
- * may, else names what is missing), then runs every test and ends with the runner's own summary.
+ * may, else names what is missing) and the npm packages of testing/clients, then runs every test and ends with the
+ * runner's own summary.
  */
 
 interface Needed {
@@ -26,8 +28,14 @@ const NEEDED: readonly Needed[] = [
   { debianPackage: 'opensc', program: 'pkcs11-tool' },
   { debianPackage: 'p11-kit', program: 'p11-kit' },
   { debianPackage: 'softhsm2', program: 'softhsm2-util' },
+  { debianPackage: 'swtpm', program: 'swtpm' },
+  { debianPackage: 'swtpm-tools', program: 'swtpm_setup' },
+  { debianPackage: 'tpm2-tools', program: 'tpm2_makecredential' },
+  { debianPackage: 'libtpm2-pkcs11-tools', program: 'tpm2_ptool' },
+  { debianPackage: '7zip', program: '7zz' },
   // Shared libraries, which programs load: the client side of p11-kit, and OpenSSL's way to PKCS#11.
   { debianPackage: 'p11-kit-modules', probe: ['sh', '-c', 'ls /usr/lib/*/pkcs11/p11-kit-client.so'] },
+  { debianPackage: 'libtpm2-pkcs11-1', probe: ['sh', '-c', 'ls /usr/lib/*/pkcs11/libtpm2_pkcs11.so'] },
   { debianPackage: 'libengine-pkcs11-openssl', probe: ['openssl', 'engine', 'pkcs11'] },
   // Debian's own Python, which the tests run: another one in PATH has no paho.
   { debianPackage: 'python3-paho-mqtt', probe: ['/usr/bin/python3', '-c', 'import paho.mqtt.client'] },
@@ -47,14 +55,26 @@ const PROPERTY_SEED = new URL('../testing/testkit/property-seed.ts', import.meta
  */
 const TEST_TIMEOUT_MS = 300_000
 
+/** Where Node keeps what it makes of the sources: every test file loads the same ones. */
+const COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url))
+
+/** Clients from npm that are too heavy for everybody's installation. */
+const CLIENTS = fileURLToPath(new URL('../testing/clients', import.meta.url))
+
 installMissing(missingPackages())
 const stillMissing = missingPackages()
 if (stillMissing.length > 0) {
   console.error(`These Debian packages are missing: run 'apt-get install ${stillMissing.join(' ')}', then 'make test'.`)
   process.exit(1)
 }
+if (!clientsAreInstalled()) installClients()
+if (!clientsAreInstalled()) {
+  console.error(`The clients in testing/clients are missing: run 'npm ci --ignore-scripts' there, then 'make test'.`)
+  process.exit(1)
+}
 const words = ['--import', PROPERTY_SEED, '--test', CONCURRENCY, `--test-timeout=${TEST_TIMEOUT_MS}`, ...TEST_FILES]
-const run = spawnSync(process.execPath, words, { stdio: 'inherit' })
+const environment = { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE }
+const run = spawnSync(process.execPath, words, { stdio: 'inherit', env: environment })
 process.exit(run.status ?? 1)
 
 function missingPackages(): string[] {
@@ -68,6 +88,25 @@ function missingPackages(): string[] {
 
 function succeeds([program, ...words]: readonly [string, ...string[]]): boolean {
   return spawnSync(program, words, { stdio: 'ignore' }).status === 0
+}
+
+/** Whether testing/clients has what its package.json names, in these versions; its installation is nobody else's. */
+function clientsAreInstalled(): boolean {
+  const { dependencies } = readJson(join(CLIENTS, 'package.json'))
+  return Object.entries(dependencies ?? {}).every(([name, version]) => {
+    const path = join(CLIENTS, 'node_modules', name, 'package.json')
+    return existsSync(path) && readJson(path).version === version
+  })
+}
+
+function readJson(path: string): { readonly version?: string; readonly dependencies?: Record<string, string> } {
+  return JSON.parse(readFileSync(path, 'utf8'))
+}
+
+function installClients(): void {
+  console.log('Installing the clients in testing/clients.')
+  // What they need of native code is in their packages; nothing is built here.
+  spawnSync('npm', ['ci', '--ignore-scripts'], { cwd: CLIENTS, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 function installMissing(packages: readonly string[]): void {

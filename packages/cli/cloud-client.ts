@@ -42,7 +42,7 @@ export function iotClient(access: CloudAccess): IoTClient {
  * @throws `CLOUD_REFUSED`, `CLOUD_FAILED`, `CLOUD_UNREACHABLE`
  */
 export async function callCloud<Answer>(
-  access: CloudAccess,
+  access: Pick<CloudAccess, 'endpoint'>,
   operation: string,
   call: () => Promise<Answer>,
 ): Promise<Answer> {
@@ -93,7 +93,7 @@ function reasonOf(body: unknown, status: number): string {
   return typeof body === 'object' && body !== null && 'message' in body ? String(body.message) : `status ${status}`
 }
 
-function unreachable({ endpoint }: CloudAccess, error: unknown): Fault {
+function unreachable({ endpoint }: Pick<CloudAccess, 'endpoint'>, error: unknown): Fault {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   return cloudFault('CLOUD_UNREACHABLE', { endpoint, why: messageOf(cause) || 'no answer' }, error)
 }

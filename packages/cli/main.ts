@@ -6,10 +6,13 @@ import { demoCommand } from './commands/demo.ts'
 import { explainCommand } from './commands/explain.ts'
 import { ledgerCommand } from './commands/ledger.ts'
 import { lineCommand } from './commands/line.ts'
+import { manifestCommand } from './commands/manifest.ts'
 import { orderCommand } from './commands/order.ts'
 import { serverCommand } from './commands/server.ts'
 import { tokenCommand } from './commands/token.ts'
+import { tpmCommand } from './commands/tpm.ts'
 import { failureDocument, failureText } from './output.ts'
+import manifest from './package.json' with { type: 'json' }
 
 /**
  * Runs the `birthmark` command. Sets the exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
@@ -51,6 +54,7 @@ function watchProcess(argv: readonly string[]): void {
 function birthmark(): Command {
   const program = new Command('birthmark')
     .description('Device identity, from a key made in a secure element to policy-bound MQTT.')
+    .version(manifest.version)
     .addHelpText('after', EXAMPLES)
   const commands = [
     demoCommand(),
@@ -58,10 +62,12 @@ function birthmark(): Command {
     explainCommand(),
     chipCommand(),
     tokenCommand(),
+    tpmCommand(),
     caCommand(),
     orderCommand(),
     lineCommand(),
     ledgerCommand(),
+    manifestCommand(),
   ]
   for (const command of commands) program.addCommand(command)
   return everywhere(program)

@@ -51,7 +51,10 @@ const TERMINAL_CONTROLS = /(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu
 /** What a failed command says to machines. */
 export function failureDocument(error: unknown): { readonly error: Readonly<Record<string, string>> } {
   if (error instanceof Fault) {
-    return { error: { code: error.code, blame: error.blame, message: error.message, remedy: error.remedy } }
+    const { code, blame, message, remedy, context } = error
+    const { executed } = context
+    // Whether a chip may have carried the command out: yes, no or unknown.
+    return { error: { code, blame, message, remedy, ...(typeof executed === 'string' ? { executed } : {}) } }
   }
   if (error instanceof CommanderError) {
     const message = error.message.replace(/^error: /, '')

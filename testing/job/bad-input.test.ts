@@ -133,7 +133,7 @@ test('a chip socket that vanishes in the middle of a command ends the command', 
   await new Promise<void>((resolve) => server.listen(socket, resolve))
   context.after(() => server.close())
   const says =
-    /^birthmark: The chip was lost during \w+ \(I2C_BUS_GONE\)\. Bring the chip back; the command may have been /
+    /^birthmark: The chip was lost during \w+ \(I2C_BUS_GONE\); carried out: no\. Bring the chip back; where it /
   await failsPlainly(['chip', 'info', '--socket', socket], { code: 'TRUST_X_COMMAND_LOST', says })
 })
 

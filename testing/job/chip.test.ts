@@ -8,8 +8,14 @@ import { scratchFolder } from '../testkit/scratch-folder.ts'
 
 test('a new chip shows who made it, what it holds, and is not made twice', async (t) => {
   const { folder, chip, file } = await bench(t)
-  const vendor = new X509Certificate(readFileSync(join(folder, 'vendor.pem')))
-  assert.match(vendor.subject, /Birthmark Virtual Chip CA/)
+  const [issuing, root] = readFileSync(join(folder, 'vendor.pem'), 'utf8')
+    .split(/(?<=-----END CERTIFICATE-----\n)/)
+    .map((pem) => new X509Certificate(pem))
+  assert.match(issuing?.subject ?? '', /Birthmark Virtual Chip CA 001/)
+  assert.match(root?.subject ?? '', /Birthmark Virtual Chip Root CA/)
+  const { hex } = await chip('read', '0xE0E0')
+  const certificate = new X509Certificate(Buffer.from(String(hex).slice(18), 'hex'))
+  assert.ok(issuing && root && certificate.verify(issuing.publicKey) && issuing.verify(root.publicKey))
   const { uid } = await chip('info')
   assert.match(String(uid), /^cd1633[0-9a-f]{48}$/)
   const { objects } = (await chip('objects')) as { objects: { oid: string; sizeUsed?: number }[] }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { keyIdOf } from '@birthmark/factory/ledger'
 import { parseManifest } from '@birthmark/factory/manifest'
 import { signWorkOrder } from '@birthmark/factory/order'
 import { SoftwareSigner, toPem } from '@birthmark/foundation/x509'
@@ -27,26 +28,27 @@ test('a signed order is run in two goes, with events, a manifest, and a ledger t
 
   const verify = ['ledger', 'verify', file('line/ledger.jsonl'), '--manifest', file('line/manifest.jsonl')]
   const [verdict] = await lines(verify)
-  assert.equal(verdict?.['entries'], 1 + 5 * 3)
+  assert.equal(verdict?.['format'], 'birthmark-ledger/2')
 
-  // The same order again, at a station that knows nothing of the first runs.
+  // The same order again, in a folder that knows nothing of the first runs.
   const replay = [...run('--virtual', '1'), '--data', file('copy')]
   const { status, stdout } = await runBirthmark([...replay, '--json'])
   const [device, , failure] = stdout.split('\n').map((line) => JSON.parse(line || '{}'))
   assert.deepEqual([status, device.reason.code, failure.error.code], [1, 'ORDER_USED_UP', 'LINE_DEVICES_FAILED'])
 
   const whole = readFileSync(file('line/ledger.jsonl'), 'utf8').split('\n')
+  const at = whole.findIndex((line, n) => n > 5 && line.includes('"order":"PO-1"'))
   for (const [why, changed] of [
-    ['an edit', whole.map((line, n) => (n === 6 ? line.replace('PO-1', 'PO-2') : line))],
-    ['a removal', whole.toSpliced(6, 1)],
-    ['an exchange', whole.with(6, whole[7] ?? '').with(7, whole[6] ?? '')],
+    ['an edit', whole.map((line, n) => (n === at ? line.replace('PO-1', 'PO-3') : line))],
+    ['a removal', whole.toSpliced(at, 1)],
+    ['an exchange', whole.with(at, whole[at + 1] ?? '').with(at + 1, whole[at] ?? '')],
   ] as const) {
     writeFileSync(file('changed.jsonl'), changed.join('\n'))
     const { stderr } = await runBirthmark(['ledger', 'verify', file('changed.jsonl')])
-    assert.match(stderr, /is damaged at line 7: /, why)
+    assert.match(stderr, new RegExp(`is damaged at line ${at + 1}: `), why)
   }
   writeFileSync(file('line/ledger.jsonl'), `${whole.slice(0, -3).join('\n')}\n`)
-  await failsPlainly(verify, { code: 'LEDGER_DAMAGED', says: /at line 15: it is missing/ })
+  await failsPlainly(verify, { code: 'LEDGER_DAMAGED', says: /is damaged at line \d+: it is missing/ })
 })
 
 test('chips that are served on sockets are made, each once', async (t) => {
@@ -71,7 +73,12 @@ test('an order that may not be used here is refused before anything is made', as
   const { run, file } = await place(t)
   const words = run('--virtual', '1')
   const without = (option: string): string[] => words.toSpliced(words.indexOf(option), 2)
-  await failsPlainly(without('--station'), { code: 'ORDER_FOR_OTHER_STATION', says: /not for this station/ })
+  await failsPlainly(without('--station-key'), { code: 'ORDER_FOR_OTHER_STATION', says: /not for this station/ })
+  await failsPlainly(without('--authority'), { code: 'LINE_AUTHORITY_NOT_NAMED', says: /No authority is named/ })
+  await failsPlainly([...words, '--offline'], { code: 'LINE_DESK_KEY_NOT_NAMED', says: /needs the key/ })
+  const noPassphrase = without('--station-passphrase-file')
+  noPassphrase.splice(noPassphrase.indexOf('--passphrase-file'), 2)
+  await failsPlainly(noPassphrase, { code: 'STATION_PASSPHRASE_NOT_NAMED', says: /passphrase of the station key/ })
   await failsPlainly(without('--maker-key'), { code: 'ORDER_MAKER_NOT_PINNED', says: /no maker key/ })
   await failsPlainly(without('--virtual'), { code: 'LINE_ELEMENTS_NOT_NAMED', says: /No elements/ })
   const signed = readFileSync(file('order.signed.json'), 'utf8')
@@ -93,9 +100,14 @@ async function place(t: TestContext): Promise<Place> {
   const file = (name: string): string => join(folder, name)
   writeFileSync(file('pass'), `${passphrase}\n`)
   writeFileSync(file('maker.pem'), makerKey)
-  writeFileSync(file('order.signed.json'), await signWorkOrder(JSON.stringify(ORDER), maker))
+  const station = await SoftwareSigner.generate('ecdsa-p256-sha256')
+  writeFileSync(file('station.key.pem'), station.toEncryptedPem('a passphrase for stations'))
+  writeFileSync(file('station.pass'), 'a passphrase for stations\n')
+  const order = { ...ORDER, stations: [keyIdOf(station.publicKey)] }
+  writeFileSync(file('order.signed.json'), await signWorkOrder(JSON.stringify(order), maker))
   const where = ['--authority', authority, '--passphrase-file', file('pass'), '--data', file('line')]
-  const rules = ['--maker-key', file('maker.pem'), '--station', 'line-1']
+  const key = ['--station-key', file('station.key.pem'), '--station-passphrase-file', file('station.pass')]
+  const rules = ['--maker-key', file('maker.pem'), ...key]
   const run = (...more: readonly string[]): string[] => {
     return ['line', 'run', '--work-order', file('order.signed.json'), ...where, ...rules, ...more]
   }
@@ -103,12 +115,11 @@ async function place(t: TestContext): Promise<Place> {
 }
 
 const ORDER = {
-  format: 'birthmark-work-order/1',
+  format: 'birthmark-work-order/2',
   id: 'PO-1',
   product: 'press',
   count: 5,
   until: '9999-12-31T23:59:59.000Z',
-  stations: ['line-1'],
   locks: ['key', 'certificate'],
 }
 

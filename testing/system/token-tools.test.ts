@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createServer, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
-import { pinCheck } from '@birthmark/chip/cryptoki/adapters'
 import { startForeignServer } from '../testkit/foreign-server.ts'
 import { scratchFolder } from '../testkit/scratch-folder.ts'
 import { newTlsAuthority } from '../testkit/tls-identities.ts'
@@ -39,9 +38,9 @@ function pkcs11Tool(bench: TokenBench, ...words: readonly string[]): Promise<str
 const KEYGEN = ['--keypairgen', '--key-type', 'EC:prime256v1', '--id', '01']
 
 test('pkcs11-tool lists the token, makes a key, signs with it and runs its own test', async (context) => {
-  const bench = await tokenBench(context, { isPin: pinCheck('4711') })
+  const bench = await tokenBench(context, { pin: '4711' })
   assert.match(await pkcs11Tool(bench, '-L'), new RegExp(`token label +: ${bench.token.label}[^]*login required`))
-  assert.match(await pkcs11Tool(bench, '-M'), /ECDSA-KEY-PAIR-GEN[^]*ECDSA, keySize=\{256,256\}, hw, sign/)
+  assert.match(await pkcs11Tool(bench, '-M'), /ECDSA-KEY-PAIR-GEN[^]*ECDSA, keySize=\{256,384\}, hw, sign, verify/)
   assert.match(await pkcs11Tool(bench, '--login', '--pin', '4711', ...KEYGEN), /never extractable, local/)
   assert.match(await pkcs11Tool(bench, '--login', '--pin', '4711', '--test'), /No errors/)
   const listed = await pkcs11Tool(bench, '--login', '--pin', '4711', '-O')
@@ -68,7 +67,7 @@ test('openssl verifies what pkcs11-tool signed with the key of the token', async
 })
 
 test('a wrong PIN is a wrong PIN, and the third locks', async (context) => {
-  const bench = await tokenBench(context, { isPin: pinCheck('4711') })
+  const bench = await tokenBench(context, { pin: '4711' })
   const attempt = (pin: string): Promise<string> => pkcs11Tool(bench, '--login', '--pin', pin, '-O')
   await assert.rejects(attempt('0000'), /CKR_PIN_INCORRECT/)
   await assert.rejects(attempt('0000'), /CKR_PIN_INCORRECT/)

@@ -9,7 +9,7 @@ import { scratchFolder } from './scratch-folder.ts'
 export async function newAuthority(
   context: TestContext,
   options: Partial<NewAuthority> = {},
-): Promise<AuthorityOptions> {
+): Promise<AuthorityOptions & { readonly passphrase: string }> {
   const folder = join(await scratchFolder(context), 'authority')
   const ports = { clock: options.clock ?? systemClock, entropy: systemEntropy, log: silentLog }
   await createAuthority({

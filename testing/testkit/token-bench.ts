@@ -9,12 +9,21 @@ import {
   CKA,
   CKF,
   CKM,
+  CURVES,
+  type PinRecord,
+  type Pins,
   type Token,
-  type TokenOptions,
+  type TokenCurve,
 } from '@birthmark/chip/cryptoki'
-import { CryptokiConnection, openTrustXToken, serveTokens, type TokenServer } from '@birthmark/chip/cryptoki/adapters'
+import {
+  CryptokiConnection,
+  chipPins,
+  openTrustXToken,
+  serveTokens,
+  type TokenServer,
+} from '@birthmark/chip/cryptoki/adapters'
 import { openVirtualChip, TrustX } from '@birthmark/chip/trust-x/adapters'
-import { type Fault, fromHex, isFault, seconds } from '@birthmark/foundation/kernel'
+import { encodeUtf8, type Fault, isFault, seconds } from '@birthmark/foundation/kernel'
 import { systemTimers } from '@birthmark/foundation/system'
 import { scratchFolder } from './scratch-folder.ts'
 
@@ -32,10 +41,20 @@ export interface TokenBench {
   program(): Promise<CryptokiConnection>
 }
 
+/** PINs that the token has from the start, and what it shows. */
+export interface BenchPins {
+  readonly pin?: string
+  readonly soPin?: string
+  /** False leaves the vendor's pair out. */
+  readonly withVendor?: boolean
+}
+
 /** Serves a fresh virtual chip until the test ends. */
-export async function tokenBench(context: TestContext, options: TokenOptions = {}): Promise<TokenBench> {
+export async function tokenBench(context: TestContext, pins: BenchPins = {}): Promise<TokenBench> {
+  const { withVendor = true } = pins
   const chip = await TrustX.open(await openVirtualChip())
-  const token = await openTrustXToken(chip, options)
+  const kept = await memoryPins(pins)
+  const token = await openTrustXToken(chip, { pinsOf: () => kept, withVendor })
   const socket = join(await scratchFolder(context), 'token.sock')
   const faults: Fault[] = []
   const server = await serveTokens(socket, [token], (fault) => faults.push(fault))
@@ -43,23 +62,38 @@ export async function tokenBench(context: TestContext, options: TokenOptions = {
     await server.close()
     await chip.close()
   })
-  const program = async (): Promise<CryptokiConnection> => {
-    const stream = connect(socket)
-    await once(stream, 'connect')
-    const end = (): void => void stream.destroy()
-    const connection = new CryptokiConnection({
-      input: stream,
-      output: stream,
-      timers: systemTimers,
-      patience: seconds(20),
-      end,
-    })
-    context.after(() => connection.close())
-    await connection.call('Initialize', [new Uint8Array(0), 0, Uint8Array.of(0)])
-    return connection
-  }
+  const program = (): Promise<CryptokiConnection> => connectProgram(context, socket)
   const environment = { P11_KIT_SERVER_ADDRESS: `unix:path=${socket}` }
   return { chip, token, server, socket, faults, environment, program }
+}
+
+/** Gives PINs that are kept in memory and cost nothing to try. */
+export async function memoryPins({ pin, soPin }: BenchPins, record: PinRecord = {}): Promise<Pins> {
+  const store = { record, write: (next: PinRecord) => void (store.record = next) }
+  const pins = chipPins(store, CHEAP)
+  if (pin !== undefined) await pins.provide('user', encodeUtf8(pin))
+  if (soPin !== undefined) await pins.provide('so', encodeUtf8(soPin))
+  return pins
+}
+
+/** What makes a try of a PIN cheap enough for tests. */
+export const CHEAP = { n: 16 }
+
+/** Connects to a served token as a program does that has called C_Initialize. */
+export async function connectProgram(context: TestContext, socket: string): Promise<CryptokiConnection> {
+  const stream = connect(socket)
+  await once(stream, 'connect')
+  const end = (): void => void stream.destroy()
+  const connection = new CryptokiConnection({
+    input: stream,
+    output: stream,
+    timers: systemTimers,
+    patience: seconds(20),
+    end,
+  })
+  context.after(() => connection.close())
+  await connection.call('Initialize', [new Uint8Array(0), 0, Uint8Array.of(0)])
+  return connection
 }
 
 /** Opens a read-write session on the first slot. */
@@ -68,18 +102,27 @@ export async function openSession(program: CryptokiConnection): Promise<bigint> 
   return session
 }
 
-/** Makes a P-256 key pair, in the first free place unless told otherwise; gives the handles, public first. */
+/** The key pair that a test wants; P-256 in the first free place unless told otherwise. */
+export interface BenchKey {
+  readonly curve?: TokenCurve
+  readonly id?: number
+  /** More of the private key's template. */
+  readonly template?: readonly Attribute[]
+}
+
+/** Makes a key pair; gives the handles, public first. @param wanted A number stands for its CKA_ID alone. */
 export async function generateKeyPair(
   program: CryptokiConnection,
   session: bigint,
-  id?: number,
+  wanted: BenchKey | number = {},
 ): Promise<readonly [bigint, bigint]> {
+  const { id, curve = 'p256', template = [] }: BenchKey = typeof wanted === 'number' ? { id: wanted } : wanted
   const place = id === undefined ? [] : [{ type: CKA.ID, value: Uint8Array.of(id) }]
   return program.call('GenerateKeyPair', [
     session,
     { type: CKM.EC_KEY_PAIR_GEN },
-    [{ type: CKA.EC_PARAMS, value: fromHex('06082a8648ce3d030107') }],
-    [{ type: CKA.TOKEN, value: 1 }, ...place],
+    [{ type: CKA.EC_PARAMS, value: CURVES[curve].parameters }],
+    [{ type: CKA.TOKEN, value: 1 }, ...place, ...template],
   ])
 }
 

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { type Authority, createAuthority, openAuthority } from '@birthmark/factory/authority'
 import { faults, type Log, type Raise } from '@birthmark/foundation/kernel'
-import { readTextFile, systemClock, systemEntropy } from '@birthmark/foundation/system'
+import { asFileFault, readTextFile, systemClock, systemEntropy } from '@birthmark/foundation/system'
+import type { DistinguishedName } from '@birthmark/foundation/x509'
 
 export const CA_FAULTS = {
   PASSPHRASE_FILE_EMPTY: {
@@ -13,6 +15,31 @@ export const CA_FAULTS = {
     message: 'there is no file {path}',
     remedy: 'Name a file that is there.',
   },
+  CA_PASSPHRASE_NOT_NAMED: {
+    blame: 'caller',
+    message: 'the passphrase of a key is needed, and its file was not named',
+    remedy: 'Add --passphrase-file FILE; only an authority whose keys are all behind PKCS#11 modules has none.',
+  },
+  CA_KEY_NOT_NAMED: {
+    blame: 'caller',
+    message: 'no private key is named, or two',
+    remedy: 'Name one: --key FILE, --key PKCS11-URI, or --pkcs12 FILE.',
+  },
+  CA_PLUG_NOT_NAMED: {
+    blame: 'caller',
+    message: 'no way to the CA elsewhere is named, or two',
+    remedy: 'Name one: --command PROGRAM WORDS..., or --url ADDRESS.',
+  },
+  CA_PROFILE_BREAKS_RULES: {
+    blame: 'operator',
+    message: 'certificates of the profile in {file} would break rules: {rules}',
+    remedy: 'Change the profile until every rule holds; docs/reference/profiles.md lists them.',
+  },
+  CA_CERTIFICATE_UNKNOWN: {
+    blame: 'caller',
+    message: 'no certificate with the serial number {serial} exists here, or may exist',
+    remedy: 'Give the serial number in hex, and the folder of the authority that issued the certificate.',
+  },
   CA_CERTIFICATE_NOT_NAMED: {
     blame: 'caller',
     message: 'no certificate is named, or two',
@@ -24,7 +51,7 @@ export const caFault: Raise<typeof CA_FAULTS> = faults(CA_FAULTS)
 /** Where an authority is, and what opens it. */
 export interface CaFlags {
   readonly data: string
-  readonly passphraseFile: string
+  readonly passphraseFile?: string
   readonly json?: boolean
 }
 
@@ -35,6 +62,11 @@ export function readPassphrase(path: string): string {
   return passphrase
 }
 
+/** Gives the passphrase that the flags lead to, or none. */
+export function passphraseOf({ passphraseFile }: CaFlags): { readonly passphrase?: string } {
+  return passphraseFile === undefined ? {} : { passphrase: readPassphrase(passphraseFile) }
+}
+
 /** Reads a text file that must be there. @throws `CA_INPUT_MISSING`, `FILE_NOT_PERMITTED`, `FILE_UNUSABLE` */
 export function readInput(path: string): string {
   const text = readTextFile(path)
@@ -42,34 +74,36 @@ export function readInput(path: string): string {
   return text
 }
 
-/**
- * Makes an authority whose two CAs are named after an organisation.
- *
- * @param makerKey The public key, PEM, of the one maker whose work orders it admits.
- */
-export async function makeAuthority(
-  folder: string,
-  passphrase: string,
-  name: string,
-  log: Log,
-  makerKey?: string,
-): Promise<void> {
+/** Reads a file of bytes that must be there. @throws `CA_INPUT_MISSING`, `FILE_NOT_PERMITTED`, `FILE_UNUSABLE` */
+export function readInputBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw caFault('CA_INPUT_MISSING', { path })
+    throw asFileFault(error, path)
+  }
+}
+
+/** Makes an authority whose two CAs are named after an organisation. */
+export async function makeAuthority(folder: string, passphrase: string, name: string, log: Log): Promise<void> {
   await createAuthority({
     folder,
     passphrase,
-    ...(makerKey !== undefined && { makerKey }),
-    rootName: [
-      { type: 'O', value: name },
-      { type: 'CN', value: `${name} Root` },
-    ],
-    issuingName: [
-      { type: 'O', value: name },
-      { type: 'CN', value: `${name} Issuing CA` },
-    ],
+    rootName: caName(name, 'Root'),
+    issuingName: caName(name, 'Issuing CA'),
     clock: systemClock,
     entropy: systemEntropy,
     log,
   })
+}
+
+/** Gives the name of a CA: the organisation, and what the CA is. */
+export function caName(organisation: string, what: string): DistinguishedName {
+  return [
+    { type: 'O', value: organisation },
+    { type: 'CN', value: `${organisation} ${what}` },
+  ]
 }
 
 /** Opens an authority for one piece of work and closes it afterwards, whatever came of the work. */
@@ -80,7 +114,7 @@ export async function withAuthority<Value>(
 ): Promise<Value> {
   const authority = await openAuthority({
     folder: flags.data,
-    passphrase: readPassphrase(flags.passphraseFile),
+    ...passphraseOf(flags),
     ...(flags.endpointName !== undefined && { endpointNames: flags.endpointName }),
     clock: systemClock,
     entropy: systemEntropy,

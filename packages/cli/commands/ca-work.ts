@@ -4,17 +4,8 @@ import { days, encodeUtf8, silentLog } from '@birthmark/foundation/kernel'
 import { replaceFile } from '@birthmark/foundation/system'
 import { type Certificate, formatName, fromPem, parseCertificate, toPem } from '@birthmark/foundation/x509'
 import { type Output, processOutput } from '../output.ts'
-import { type CaFlags, caFault, makeAuthority, readInput, readPassphrase, withAuthority } from './ca-folder.ts'
-
-/** `birthmark ca new`: makes a root and an issuing CA under it. */
-export async function newCommand(
-  flags: CaFlags & { readonly name: string; readonly makerKey?: string },
-): Promise<void> {
-  const { data, passphraseFile, name, makerKey } = flags
-  const pin = makerKey === undefined ? undefined : readInput(makerKey)
-  await makeAuthority(data, readPassphrase(passphraseFile), name, silentLog, pin)
-  await showCommand(flags)
-}
+import { type CaFlags, caFault, readInput, withAuthority } from './ca-folder.ts'
+import { profileNamed } from './ca-profile.ts'
 
 /** `birthmark ca show`: says what an authority is and what it has done. */
 export async function showCommand(flags: CaFlags): Promise<void> {
@@ -36,28 +27,26 @@ export async function showCommand(flags: CaFlags): Promise<void> {
   })
 }
 
-/** `birthmark ca prove`: makes the verification certificate for a cloud's registration code. */
-export async function proveCommand(
-  flags: CaFlags & { readonly registrationCode: string; readonly out: string },
-): Promise<void> {
-  await withAuthority(flags, silentLog, async (authority) => {
-    save(flags, await authority.prove(flags.registrationCode), 'verification certificate')
-  })
-}
-
 /** `birthmark ca issue`: signs one CSR. */
 export async function issueCommand(
   flags: CaFlags & {
     readonly csr: string
     readonly out: string
     readonly purpose: 'device' | 'endpoint'
+    readonly profile?: string
     readonly endpointName?: readonly string[]
   },
 ): Promise<void> {
+  const profile = flags.profile === undefined ? {} : { profile: profileNamed(flags.profile) }
   const text = readInput(flags.csr)
   const [csr = encodeUtf8(text)] = fromPem(text, 'CERTIFICATE REQUEST')
   await withAuthority(flags, silentLog, async (authority) => {
-    save(flags, await authority.issue({ kind: flags.purpose, csr }), 'certificate')
+    const { purpose: kind } = flags
+    saveCertificate(
+      flags,
+      await authority.issue(kind === 'device' ? { kind, csr, ...profile } : { kind, csr }),
+      'certificate',
+    )
   })
 }
 
@@ -78,7 +67,7 @@ export async function crlCommand(flags: CaFlags & { readonly out: string; readon
   const output = processOutput({ json: flags.json === true })
   await withAuthority(flags, silentLog, async (authority) => {
     replaceFile(flags.out, toPem('X509 CRL', await authority.revocationList(days(flags.days))), { mode: 0o644 })
-    const revoked = authority.revoked.length
+    const revoked = authority.revokedCount
     output.json({ crl: flags.out, revoked })
     if (!output.jsonWanted) output.say(`${flags.out} lists ${revoked} certificates and counts for ${flags.days} days.`)
   })
@@ -91,7 +80,7 @@ function serialOf({ certificate, serial }: { readonly certificate?: string; read
 }
 
 /** Writes a certificate alone, as a cloud takes it. */
-function save(
+export function saveCertificate(
   { out, json }: { readonly out: string; readonly json?: boolean },
   issued: IssuedCertificate,
   what: string,

@@ -1,27 +1,38 @@
 import { REVOCATION_REASON_NAMES } from '@birthmark/factory/authority'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { caCeremony } from './ca-ceremony.ts'
+import { caAccept, caImport, caRequest, caSign } from './ca-exchange.ts'
+import { example, onAuthority } from './ca-options.ts'
+import { caPlug } from './ca-plug.ts'
+import { caProfile } from './ca-profile.ts'
+import { caProve } from './ca-prove.ts'
+import { caRegister } from './ca-register.ts'
 import { serveAuthorityCommand } from './ca-serve.ts'
-import { crlCommand, issueCommand, newCommand, proveCommand, revokeCommand, showCommand } from './ca-work.ts'
+import { caNew } from './ca-setup.ts'
+import { statusCommands } from './ca-status.ts'
+import { crlCommand, issueCommand, revokeCommand, showCommand } from './ca-work.ts'
 
 /** `birthmark ca`: the authority. */
 export function caCommand(): Command {
-  return new Command('ca')
+  const ca = new Command('ca')
     .description('The authority: CA keys, issuance, revocation, its local socket.')
     .addCommand(caNew())
+    .addCommand(caRequest())
+    .addCommand(caAccept())
+    .addCommand(caSign())
+    .addCommand(caImport())
+    .addCommand(caPlug())
+    .addCommand(caProfile())
+    .addCommand(caCeremony())
     .addCommand(caShow())
     .addCommand(caProve())
+    .addCommand(caRegister())
     .addCommand(caIssue())
     .addCommand(caRevoke())
     .addCommand(caCrl())
     .addCommand(caServe())
-}
-
-function caNew(): Command {
-  return onAuthority('new', 'Make a root CA and an issuing CA under it, in a folder that is empty or absent.')
-    .option('--name <name>', 'name of the organisation in the CA certificates', 'Birthmark')
-    .option('--maker-key <file>', 'admit only work orders that this maker signed')
-    .addHelpText('after', example('new', '--name "Acme Chips"'))
-    .action(newCommand)
+  for (const command of statusCommands()) ca.addCommand(command)
+  return ca
 }
 
 function caShow(): Command {
@@ -30,19 +41,12 @@ function caShow(): Command {
     .action(showCommand)
 }
 
-function caProve(): Command {
-  return onAuthority('prove', "Make the certificate that proves to a cloud that this CA is its owner's.")
-    .requiredOption('--registration-code <code>', 'the code that the cloud gave (GetRegistrationCode)')
-    .requiredOption('--out <file>', 'where the verification certificate goes')
-    .addHelpText('after', example('prove', '--registration-code CODE --out ./proof.pem'))
-    .action(proveCommand)
-}
-
 function caIssue(): Command {
   return onAuthority('issue', 'Sign one certificate request. Each call makes a new certificate.')
     .requiredOption('--csr <file>', 'the request, PEM')
     .requiredOption('--out <file>', 'where the certificate goes')
     .addOption(new Option('--purpose <purpose>', 'for whom').choices(['device', 'endpoint']).default('device'))
+    .option('--profile <name>', "of a device's certificate: built in, of this authority, or a profile file")
     .option('--endpoint-name <name...>', 'names that an endpoint certificate may carry')
     .addHelpText('after', example('issue', '--csr ./meter.csr --out ./meter.pem'))
     .action(issueCommand)
@@ -74,21 +78,12 @@ function caServe(): Command {
       '127.0.0.1',
       '::1',
     ])
+    .option('--lists <folder>', 'keep revocation lists there up to date, under the names that certificates tell')
+    .option('--list-days <n>', 'how long full lists count', dayCount, 7)
+    .option('--delta-minutes <n>', 'how often additions to them are written', minuteCount, 10)
     .addOption(new Option('--until-input-ends', 'stop when standard input ends: for a parent process').hideHelp())
-    .addHelpText('after', example('serve', '--socket ./ca.sock'))
+    .addHelpText('after', example('serve', '--socket ./ca.sock', '--socket ./ca.sock --lists ./public'))
     .action(serveAuthorityCommand)
-}
-
-/** A command on an authority's folder. */
-function onAuthority(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .requiredOption('--data <folder>', "the authority's folder")
-    .requiredOption('--passphrase-file <path>', "the file that holds the passphrase of the authority's keys")
-}
-
-function example(name: string, more: string): string {
-  return `\nExample:\n  birthmark ca ${name} --data ./ca --passphrase-file ./ca.pass ${more}`
 }
 
 function dayCount(text: string): number {
@@ -97,6 +92,12 @@ function dayCount(text: string): number {
     throw new InvalidArgumentError(`Name a number of days from 1 to ${CRL_DAYS_MAX}.`)
   }
   return value
+}
+
+function minuteCount(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1 && value <= 1440) return value
+  throw new InvalidArgumentError('Name a number of minutes from 1 to 1440, a day.')
 }
 
 /** Longest that a revocation list may count, in days: whoever has one does not hear of later revocations. */

@@ -2,22 +2,32 @@ import { join } from 'node:path'
 import { memoryBus } from '@birthmark/chip/i2c'
 import { connectBus } from '@birthmark/chip/i2c/adapters'
 import { openVirtualChip, TrustX } from '@birthmark/chip/trust-x/adapters'
-import type { Authority } from '@birthmark/factory/authority'
 import { Ledger } from '@birthmark/factory/ledger'
-import { type ElementSource, type LineProgress, type LineSummary, runLine } from '@birthmark/factory/line'
-import { openWorkOrder, parseMakerKey, type WorkOrder } from '@birthmark/factory/order'
+import { DeskClient, type ElementSource, type LineSummary, runLine } from '@birthmark/factory/line'
+import { type IssuingAuthority, openWorkOrder, parseMakerKey, type WorkOrder } from '@birthmark/factory/order'
 import { faults, type Raise, silentLog } from '@birthmark/foundation/kernel'
 import { makeFolder, systemClock, systemEntropy } from '@birthmark/foundation/system'
-import { type Progress, progress } from '../demo/progress.ts'
 import { type Output, processOutput } from '../output.ts'
 import { listenForStop, type StopRequest } from '../signals.ts'
-import { readInput, withAuthority } from './ca-folder.ts'
+import { readInput } from './ca-folder.ts'
+import { type DeskFlags, withDesk } from './line/desk-link.ts'
+import { lineDisplay } from './line/display.ts'
+import { openOffline } from './line/offline.ts'
+import { beginRunFile } from './line/run-file.ts'
+import { type LineStation, openStation, type StationFlags } from './line/station.ts'
+import { moduleElements } from './line-modules.ts'
 
 export const LINE_COMMAND_FAULTS = {
   LINE_ELEMENTS_NOT_NAMED: {
     blame: 'caller',
     message: 'no elements are named, or two kinds',
-    remedy: 'Name one kind: --sockets PATH... for chips that are served, --virtual N for fresh chips in memory.',
+    remedy:
+      'Name one: --sockets PATH... (chips that are served), --module PATH (PKCS#11 tokens), --virtual N (fresh chips).',
+  },
+  LINE_DESK_KEY_NOT_NAMED: {
+    blame: 'caller',
+    message: 'a station that works offline needs the key that allotments are signed with',
+    remedy: "Add --desk-key FILE; 'birthmark line desk-key' writes it at the authority.",
   },
   LINE_DEVICES_FAILED: {
     blame: 'operator',
@@ -28,16 +38,20 @@ export const LINE_COMMAND_FAULTS = {
 const lineFault: Raise<typeof LINE_COMMAND_FAULTS> = faults(LINE_COMMAND_FAULTS)
 
 /** What `birthmark line run` was told. */
-export interface LineRunFlags {
+export interface LineRunFlags extends DeskFlags, StationFlags {
   readonly workOrder: string
-  readonly authority: string
-  readonly passphraseFile: string
   readonly data: string
   readonly sockets?: readonly string[]
   readonly virtual?: number
+  readonly module?: string
+  readonly tokens?: readonly string[]
+  readonly pinFile?: string
   readonly parallel: number
   readonly makerKey?: string
-  readonly station?: string
+  readonly offline?: boolean
+  readonly allotment?: string
+  readonly deskKey?: string
+  readonly steps?: boolean
   readonly json?: boolean
 }
 
@@ -49,24 +63,44 @@ export interface LineRunFlags {
 export async function runLineCommand(flags: LineRunFlags): Promise<void> {
   const stop = listenForStop({ inputEnds: false })
   const output = processOutput({ json: flags.json === true })
-  const sockets = elementsOf(flags, stop)
+  const sockets = await elementsOf(flags, stop)
   const text = readInput(flags.workOrder)
-  const order = openHere(text, flags)
-  const summary = await withAuthority({ ...flags, data: flags.authority }, silentLog, async (authority) => {
-    // The authority judges the order by itself: what a station says of it is not enough.
-    await authority.admitSigned(text, flags.station)
-    return runOrder({ order, sockets, authority, flags, output })
-  })
+  const station = await openStation(flags)
+  const order = openHere(text, flags, station)
+  const summary = await withIssuer(flags, station, { id: order.id, text }, (authority) =>
+    runOrder({ order, sockets, authority, station, flags, output }),
+  )
   report(summary, output)
   const { failed, scrapped } = summary.outcomes
   const { finished, count } = summary
   if (failed + scrapped > 0) throw lineFault('LINE_DEVICES_FAILED', { failed, scrapped, finished, count })
 }
 
-function openHere(text: string, { makerKey, station }: LineRunFlags): WorkOrder {
+/** Gives the authority, or in its place what waits for it. */
+async function withIssuer<Value>(
+  flags: LineRunFlags,
+  station: LineStation,
+  order: { readonly id: string; readonly text: string },
+  work: (authority: IssuingAuthority) => Promise<Value>,
+): Promise<Value> {
+  const { deskKey } = flags
+  if (flags.offline !== true) {
+    // The authority judges the order by itself: what a station says of it is not enough.
+    return withDesk(flags, async (send) => work(await DeskClient.open({ send, ...station, order })))
+  }
+  if (deskKey === undefined) throw lineFault('LINE_DESK_KEY_NOT_NAMED')
+  const offline = await openOffline({ ...flags, deskKey })
+  try {
+    return await work(offline)
+  } finally {
+    await offline.close()
+  }
+}
+
+function openHere(text: string, { makerKey }: LineRunFlags, { id }: LineStation): WorkOrder {
   return openWorkOrder(text, {
     ...(makerKey !== undefined && { makerKey: parseMakerKey(readInput(makerKey)) }),
-    ...(station !== undefined && { station }),
+    station: id,
     now: systemClock.now(),
   })
 }
@@ -74,32 +108,46 @@ function openHere(text: string, { makerKey, station }: LineRunFlags): WorkOrder 
 interface Run {
   readonly order: WorkOrder
   readonly sockets: AsyncIterable<ElementSource>
-  readonly authority: Authority
+  readonly authority: IssuingAuthority
+  readonly station: LineStation
   readonly flags: LineRunFlags
   readonly output: Output
 }
 
-async function runOrder({ order, sockets, authority, flags, output }: Run): Promise<LineSummary> {
+async function runOrder({ order, sockets, authority, station, flags, output }: Run): Promise<LineSummary> {
   const folder = makeFolder(flags.data)
-  const ledger = await Ledger.open({ path: join(folder, 'ledger.jsonl'), clock: systemClock, log: silentLog })
+  const ledger = await Ledger.open({
+    path: join(folder, 'ledger.jsonl'),
+    writer: { name: station.name, signer: station.signer },
+    clock: systemClock,
+    entropy: systemEntropy,
+    log: silentLog,
+  })
   const { made, locked } = ledger.count(order.id)
-  const shown = output.jsonWanted ? undefined : progress(output, 'made', order.count - made - locked)
+  const { parallel } = flags
+  const total = order.count - made - locked
+  const shown = lineDisplay({ output, clock: systemClock, total, parallel, steps: flags.steps === true })
+  const file = beginRunFile(flags.data, order, station)
   try {
     return await runLine({
       order,
       sockets,
-      parallel: flags.parallel,
-      authority: authority.station(order.id),
+      parallel,
+      authority,
       ledger,
       clock: systemClock,
       entropy: systemEntropy,
       log: silentLog,
       manifestPath: join(folder, 'manifest.jsonl'),
       bundlePath: join(folder, 'certificates.pem'),
-      onProgress: (event) => tell(event, output, shown),
+      onProgress: (event) => {
+        shown.take(event)
+        file.take(event)
+      },
     })
   } finally {
-    shown?.done()
+    shown.done()
+    file.save()
     await ledger.close()
   }
 }
@@ -112,15 +160,14 @@ async function* elementsIn(sources: Iterable<ElementSource>, stop: StopRequest):
   }
 }
 
-function elementsOf({ sockets, virtual }: LineRunFlags, stop: StopRequest): AsyncIterable<ElementSource> {
-  if (sockets !== undefined && virtual === undefined) {
-    return elementsIn(
-      sockets.map((path) => async () => TrustX.open(await connectBus(path))),
-      stop,
-    )
+async function elementsOf(flags: LineRunFlags, stop: StopRequest): Promise<AsyncIterable<ElementSource>> {
+  const { sockets, virtual, module } = flags
+  if ([sockets, virtual, module].filter((named) => named !== undefined).length !== 1) {
+    throw lineFault('LINE_ELEMENTS_NOT_NAMED')
   }
-  if (virtual === undefined || sockets !== undefined) throw lineFault('LINE_ELEMENTS_NOT_NAMED')
-  return elementsIn(virtualElements(virtual), stop)
+  if (module !== undefined) return elementsIn(await moduleElements({ ...flags, module }), stop)
+  const served = sockets?.map((path) => async () => TrustX.open(await connectBus(path)))
+  return elementsIn(served ?? virtualElements(virtual ?? 0), stop)
 }
 
 /** Fresh chips, each made when its turn comes, so that a long run stays flat in memory. */
@@ -130,16 +177,6 @@ function* virtualElements(count: number): Generator<ElementSource> {
   }
 }
 
-function tell(event: LineProgress, output: Output, shown: Progress | undefined): void {
-  if (event.event !== 'device') return
-  const { result, finished, count } = event
-  output.json({ event: 'device', ...result, finished, count })
-  if (result.outcome === 'made') shown?.advance()
-  if (output.jsonWanted || !('reason' in result)) return
-  const { uid = 'an element without a number', step, outcome, reason } = result
-  output.say(`  ${uid} ${outcome} at ${step}: ${reason.message} (${reason.code}). ${reason.remedy}`)
-}
-
 function report(summary: LineSummary, output: Output): void {
   const { finished, count, outcomes, elapsed, cycle, ended } = summary
   const perSecond = Math.round((outcomes.made * 1000) / Math.max(elapsed, 1))
@@ -147,5 +184,6 @@ function report(summary: LineSummary, output: Output): void {
   if (output.jsonWanted) return
   output.say(`${finished} of ${count} devices are finished (${ended}).`)
   output.say(`  made now ${outcomes.made}, made before ${outcomes['made-before']}, ${perSecond} a second`)
+  if (outcomes.waiting > 0) output.say(`  ${outcomes.waiting} wait for their certificate: run 'birthmark line sync'`)
   if (cycle !== undefined) output.say(`  a device took ${Math.round(cycle.mean)} ms, ${cycle.longest} ms at most`)
 }

@@ -75,10 +75,10 @@ function orderCheck(): Command {
     .description('Say whether a work order may be used here and now, and what it allows.')
     .requiredOption('--work-order <file>', 'the order')
     .option('--maker-key <file>', 'the public key of the maker whose signature it must carry')
-    .option('--station <name>', 'the name of the station')
+    .option('--station <id>', "the id of the station's key")
     .addHelpText(
       'after',
-      '\nExample:\n  birthmark order check --work-order ./order.signed.json --maker-key ./maker.pem --station line-1',
+      '\nExample:\n  birthmark order check --work-order ./order.signed.json --maker-key ./maker.pem',
     )
     .action(checkOrder)
 }

@@ -40,7 +40,11 @@ interface ServerFlags {
   readonly controlHttpPort: number
   readonly mqttPlainPort?: number
   readonly profile: string
+  readonly sessionExpiry: number
+  readonly replayRate?: number
   readonly authoritySocket?: string
+  readonly firstConnection: 'close' | 'inline'
+  readonly existingThings: 'bind' | 'replace' | 'refuse'
   readonly untilInputEnds?: boolean
   readonly json?: boolean
 }
@@ -59,7 +63,23 @@ export function serverCommand(): Command {
     .option('--control-http-port <n>', 'control plane over plain HTTP, loopback only', port, 9080)
     .option('--mqtt-plain-port <n>', 'MQTT without TLS (not built yet)', port)
     .option('--authority-socket <path>', 'sign with this authority instead of the one started beside the server')
+    .option('--session-expiry <seconds>', 'how long sessions outlive their connections, at most', sessionSeconds, 3600)
+    .option(
+      '--replay-rate <n>',
+      'stored messages a client gets in a second (AWS IoT: 10; as many as it can take)',
+      rate,
+    )
     .addOption(new Option('--profile <name>', 'whose behaviour wins').choices(['aws', 'standard']).default('aws'))
+    .addOption(
+      new Option('--first-connection <how>', 'a device that was provisioned just in time connects again, or is let in')
+        .choices(['close', 'inline'])
+        .default('close'),
+    )
+    .addOption(
+      new Option('--existing-things <how>', 'what a claim gets that asks for a thing with another certificate')
+        .choices(['bind', 'replace', 'refuse'])
+        .default('bind'),
+    )
     .addOption(new Option('--until-input-ends', 'stop when standard input ends: for a parent process').hideHelp())
     .addHelpText('after', EXAMPLES)
     .action(runServer)
@@ -160,6 +180,21 @@ function port(text: string): number {
   return value
 }
 
+/** AWS IoT's longest is 7 days. */
+function sessionSeconds(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0 || value > SESSION_EXPIRY_MAX)
+    throw new InvalidArgumentError(`Name seconds from 0 to ${SESSION_EXPIRY_MAX}.`)
+  return value
+}
+
+function rate(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Name a whole number from 1 on.')
+  return value
+}
+
+const SESSION_EXPIRY_MAX = 604_800
 const EXAMPLES = `
 Examples:
   birthmark server --data ./cloud

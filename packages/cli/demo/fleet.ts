@@ -111,7 +111,7 @@ function telemetry(): string {
 
 /** A device in the field waits longer; here the wait is long enough to see and to spread a hundred devices. */
 const DEMO_BACKOFF: Backoff = { firstDelayMax: millis(500), delayMax: seconds(5) }
-/** Tries before the demo gives up on a device: more than two minutes of a cloud that is away. */
-const ATTEMPTS_MAX = 50
+/** Tries before the demo gives up on a device: five minutes of a cloud that is away. */
+const ATTEMPTS_MAX = 120
 /** Devices that boot side by side, their waits included; each costs a socket and a handshake under way. */
 const DEVICES_AT_ONCE_MAX = 256

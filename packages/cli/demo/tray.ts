@@ -7,7 +7,7 @@ import { type PersonalisationResult, runLine } from '@birthmark/factory/line'
 import { parseWorkOrder, type WorkOrder } from '@birthmark/factory/order'
 import { silentLog } from '@birthmark/foundation/kernel'
 import { makeFolder, systemClock, systemEntropy } from '@birthmark/foundation/system'
-import type { Certificate } from '@birthmark/foundation/x509'
+import { type Certificate, SoftwareSigner } from '@birthmark/foundation/x509'
 import { demoFault } from './faults.ts'
 import { bootDevice, type FleetDevice } from './fleet.ts'
 
@@ -65,7 +65,13 @@ async function runOrder(
   manifestPath: string,
 ): Promise<void> {
   const failed: PersonalisationResult[] = []
-  const ledger = await Ledger.open({ path: join(folder, 'ledger.jsonl'), clock: systemClock, log: silentLog })
+  const ledger = await Ledger.open({
+    path: join(folder, 'ledger.jsonl'),
+    writer: { name: 'tray', signer: await SoftwareSigner.generate('ecdsa-p256-sha256') },
+    clock: systemClock,
+    entropy: systemEntropy,
+    log: silentLog,
+  })
   try {
     await runLine({
       order,

@@ -14,7 +14,7 @@ export function newCommand(): Command {
     .option('--chip <file>', 'where to make one chip')
     .option('--tray <folder>', 'where to make several, 00001.chip and so on')
     .option('--count <n>', 'how many chips the tray has', parseChips, 10)
-    .option('--vendor-certificate <file>', "where to write the vendor CA's certificate, PEM; its key is not kept")
+    .option('--vendor-certificate <file>', "where to write the vendor's CA and its root, PEM; their keys are not kept")
     .addHelpText('after', EXAMPLES)
     .action(makeChips)
 }
@@ -34,7 +34,8 @@ async function makeChips(flags: NewFlags): Promise<void> {
   if (taken !== undefined) throw chipCommandFault('CHIP_FILE_EXISTS', { path: taken })
   const vendor = await makeVendor(systemClock, systemEntropy)
   if (flags.vendorCertificate !== undefined) {
-    replaceFile(flags.vendorCertificate, toPem('CERTIFICATE', vendor.certificate.der), { mode: 0o644 })
+    const chain = [vendor.certificate, vendor.root].map(({ der }) => toPem('CERTIFICATE', der))
+    replaceFile(flags.vendorCertificate, chain.join(''), { mode: 0o644 })
   }
   for (const file of files) {
     const chip = await openVirtualChip({ file, vendor })

@@ -4,9 +4,10 @@ import { type BusServer, serveSlave } from '@birthmark/chip/i2c/adapters'
 import { openVirtualChip, type VirtualChip } from '@birthmark/chip/trust-x/adapters'
 import type { Fault } from '@birthmark/foundation/kernel'
 import { asFileFault } from '@birthmark/foundation/system'
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { processOutput } from '../../output.ts'
 import { listenForStop } from '../../signals.ts'
+import { drawSeed, type FaultRates, faultsOf, parseFaults, parseSeed } from './faults.ts'
 import { chipCommandFault } from './open-chip.ts'
 
 /** `birthmark chip serve`: one virtual chip, or a tray of them, on sockets. */
@@ -21,6 +22,14 @@ export function serveCommand(): Command {
         .choices(['instant', 'datasheet'])
         .default('instant'),
     )
+    .option(
+      '--bus-khz <n>',
+      'speed of the bus for --timing datasheet; above 400 the host must ask for it',
+      parseKHz,
+      400,
+    )
+    .option('--fault <rates>', `what goes wrong, and how often: ${FAULT_EXAMPLE}`, parseFaults)
+    .option('--seed <n>', 'what the faults follow from; without it each run has others', parseSeed)
     .addHelpText('after', EXAMPLES)
     .action(serve)
 }
@@ -30,6 +39,9 @@ interface ServeFlags {
   readonly socket?: string
   readonly tray?: string
   readonly timing: 'instant' | 'datasheet'
+  readonly busKhz: number
+  readonly fault?: FaultRates
+  readonly seed?: number
   readonly json?: boolean
 }
 
@@ -42,18 +54,22 @@ interface Place {
 async function serve(flags: ServeFlags): Promise<void> {
   const stop = listenForStop({ inputEnds: false })
   const output = processOutput({ json: flags.json === true })
+  const { fault, seed = drawSeed() } = flags
   const open: { readonly chip: VirtualChip; server?: BusServer }[] = []
   const onFault = (fault: Fault): void => output.say(`${fault.code}: ${fault.message}`)
   try {
     for (const { file, socket } of placesOf(flags)) {
-      const served: (typeof open)[number] = { chip: await openVirtualChip({ file, timing: flags.timing, onFault }) }
+      const faults = fault === undefined ? {} : { faults: faultsOf(fault, seed, open.length) }
+      const options = { file, timing: flags.timing, clockKHz: flags.busKhz, onFault, ...faults }
+      const served: (typeof open)[number] = { chip: await openVirtualChip(options) }
       open.push(served)
       served.server = await serveSlave(socket, served.chip.slave, onFault)
-      const ready = flags.tray === undefined ? { ready: true } : {}
+      const ready = flags.tray === undefined ? { ready: true, ...seedOf(flags, seed) } : {}
       output.json({ ...ready, socket, uid: served.chip.uid })
       if (!output.jsonWanted) output.say(`Chip ${served.chip.uid} is served on ${socket}.`)
     }
-    if (flags.tray !== undefined) output.json({ ready: true, chips: open.length })
+    if (flags.tray !== undefined) output.json({ ready: true, chips: open.length, ...seedOf(flags, seed) })
+    if (!output.jsonWanted && fault !== undefined) output.say(`Faults follow from seed ${seed}.`)
     if (!output.jsonWanted) output.say('Stop with Ctrl-C.')
     await stop.told
   } finally {
@@ -62,6 +78,17 @@ async function serve(flags: ServeFlags): Promise<void> {
       await chip.close()
     }
   }
+}
+
+function seedOf({ fault }: ServeFlags, seed: number): { readonly seed?: number } {
+  return fault === undefined ? {} : { seed }
+}
+
+function parseKHz(text: string): number {
+  const kHz = /^\d{1,4}$/.test(text) ? Number(text) : 0
+  if (kHz < KHZ_MIN || kHz > KHZ_MAX)
+    throw new InvalidArgumentError(`Name a speed from ${KHZ_MIN} to ${KHZ_MAX}, in kHz.`)
+  return kHz
 }
 
 function placesOf({ chip, socket, tray }: ServeFlags): Place[] {
@@ -85,7 +112,14 @@ function listFolder(folder: string): string[] {
 
 const CHIP_ENDING = '.chip'
 
+/** Slowest bus that makes sense, and the fastest that the chip knows, in kHz (data sheet v2.70, protocol constants). */
+const KHZ_MIN = 10
+const KHZ_MAX = 1000
+
+const FAULT_EXAMPLE = 'nack=0.05,crc=0.05,lost=0.05,late=0.05,reset=0.01,brownout=0.01'
+
 const EXAMPLES = `
 Examples:
   birthmark chip serve --chip ./meter.chip --socket ./meter.sock
-  birthmark chip serve --tray ./tray --timing datasheet --json`
+  birthmark chip serve --tray ./tray --timing datasheet --json
+  birthmark chip serve --chip ./meter.chip --socket ./meter.sock --fault nack=0.05,crc=0.05 --seed 7`

@@ -1,0 +1,156 @@
+import { createPrivateKey } from 'node:crypto'
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { ELEMENT_UID, Ledger } from '@birthmark/factory/ledger'
+import {
+  CREDENTIAL_FORMS,
+  type CredentialFile,
+  type CredentialForm,
+  claimNumber,
+  DeskClient,
+  type DraftKeys,
+  injectIdentity,
+  openSealedFiles,
+  packCredential,
+  sealFiles,
+} from '@birthmark/factory/line'
+import { openWorkOrder, parseMakerKey } from '@birthmark/factory/order'
+import { faults, type Raise, silentLog } from '@birthmark/foundation/kernel'
+import { makeFolder, readTextFile, replaceFile, systemClock, systemEntropy } from '@birthmark/foundation/system'
+import { processOutput } from '../../output.ts'
+import { readInput, readPassphrase } from '../ca-folder.ts'
+import { type DeskFlags, withDesk } from './desk-link.ts'
+import { openStation, type StationFlags } from './station.ts'
+
+export const PACK_FAULTS = {
+  LINE_DEVICE_NUMBERS_INVALID: {
+    blame: 'caller',
+    message: 'line {line} of {path} is not the number of a device',
+    remedy: 'Write one number on each line: 8 to 64 hex digits in lower case.',
+  },
+} as const
+const packFault: Raise<typeof PACK_FAULTS> = faults(PACK_FAULTS)
+
+interface PackFlags extends DeskFlags, StationFlags {
+  readonly workOrder: string
+  readonly makerKey?: string
+  readonly out: string
+  readonly as: string
+  readonly recipientKey?: string
+  readonly json?: boolean
+}
+
+/** `birthmark line pack`: makes keys and certificates for parts that cannot make their own. */
+export async function packCommand(flags: PackFlags & { readonly devices: string }): Promise<void> {
+  await packAll(flags, 'injected', readNumbers(flags.devices))
+}
+
+/** `birthmark line claim`: makes the one claim certificate of a batch, for its golden image. */
+export async function claimCommand(flags: PackFlags & { readonly batch: string }): Promise<void> {
+  await packAll(flags, 'image', [claimNumber(flags.batch)])
+}
+
+/** `birthmark line unpack`: opens what was sealed for a recipient. */
+export function unpackCommand(
+  path: string,
+  flags: { readonly key: string; readonly passphraseFile: string; readonly out: string; readonly json?: boolean },
+): void {
+  const output = processOutput({ json: flags.json === true })
+  const key = createPrivateKey({ key: readInput(flags.key), passphrase: readPassphrase(flags.passphraseFile) })
+  const files = openSealedFiles(readInput(path), key)
+  const paths = writeFiles(flags.out, files)
+  output.json({ files: paths })
+  if (!output.jsonWanted) for (const file of paths) output.say(file)
+}
+
+async function packAll(flags: PackFlags, birth: 'injected' | 'image', uids: readonly string[]): Promise<void> {
+  const output = processOutput({ json: flags.json === true })
+  const { makerKey, data, out } = flags
+  const form = CREDENTIAL_FORMS.find((name) => name === flags.as) ?? 'pem'
+  const recipient = flags.recipientKey === undefined ? undefined : parseMakerKey(readInput(flags.recipientKey))
+  const text = readInput(flags.workOrder)
+  const station = await openStation(flags)
+  const order = openWorkOrder(text, {
+    ...(makerKey !== undefined && { makerKey: parseMakerKey(readInput(makerKey)) }),
+    station: station.id,
+    now: systemClock.now(),
+  })
+  const ports = { clock: systemClock, entropy: systemEntropy }
+  const { name, signer } = station
+  const path = join(makeFolder(data), 'ledger.jsonl')
+  const ledger = await Ledger.open({ path, writer: { name, signer }, log: silentLog, ...ports })
+  try {
+    await withDesk(flags, async (send) => {
+      const authority = await DeskClient.open({ send, ...station, order: { id: order.id, text } })
+      for (const uid of uids) {
+        const files: string[] = []
+        const result = await injectIdentity(uid, {
+          station: { order, authority, ledger, ...ports },
+          drafts: draftsIn(join(data, 'drafts'), passphraseOf(flags)),
+          birth,
+          deliver: async (credential) => {
+            files.push(...writeFiles(out, sealed(uid, packCredential(credential, form), recipient)))
+          },
+        })
+        output.json({ ...result, files })
+        if (!output.jsonWanted) output.say(`${uid} ${result.outcome} ${files.join(' ')}`)
+      }
+    })
+  } finally {
+    await ledger.close()
+  }
+}
+
+function sealed(uid: string, files: readonly CredentialFile[], recipient?: Uint8Array): readonly CredentialFile[] {
+  return recipient === undefined ? files : [sealFiles(uid, files, recipient, systemEntropy)]
+}
+
+/** Private keys are among them: for this user only. */
+function writeFiles(folder: string, files: readonly CredentialFile[]): string[] {
+  makeFolder(folder)
+  return files.map(({ name, content }) => {
+    replaceFile(join(folder, name), content)
+    return join(folder, name)
+  })
+}
+
+/** Drafts are encrypted under the passphrase of the station's key, and gone when their device is on record. */
+function draftsIn(folder: string, passphrase: string): DraftKeys {
+  const file = (uid: string): string => join(makeFolder(folder), `${uid}.key.pem`)
+  return {
+    load: (uid) => {
+      const pem = readTextFile(file(uid))
+      if (pem === undefined) return undefined
+      return createPrivateKey({ key: pem, passphrase }).export({ format: 'pem', type: 'pkcs8' }).toString()
+    },
+    save: (uid, key) => {
+      const encrypted = createPrivateKey(key).export({
+        format: 'pem',
+        type: 'pkcs8',
+        cipher: 'aes-256-cbc',
+        passphrase,
+      })
+      replaceFile(file(uid), encrypted)
+    },
+    remove: (uid) => {
+      if (existsSync(file(uid))) rmSync(file(uid))
+    },
+  }
+}
+
+function passphraseOf({ stationPassphraseFile, passphraseFile }: StationFlags): string {
+  return readPassphrase(stationPassphraseFile ?? passphraseFile ?? '')
+}
+
+function readNumbers(path: string): readonly string[] {
+  const lines = readInput(path).split('\n')
+  return lines.flatMap((text, index) => {
+    const uid = text.trim()
+    if (uid === '') return []
+    if (!ELEMENT_UID.test(uid)) throw packFault('LINE_DEVICE_NUMBERS_INVALID', { path, line: index + 1 })
+    return [uid]
+  })
+}
+
+/** The words that `--as` takes. */
+export const PACK_FORMS: readonly CredentialForm[] = CREDENTIAL_FORMS
