@@ -37,7 +37,7 @@ process.exit(0)
 async function frontPort(): Promise<number> {
   const registry = await openSqliteRegistry({ folder: join(folder, 'registry'), clock: systemClock, log: silentLog })
   const scope = { account: '111122223333', region: 'eu-central-1' }
-  const bus = new LocalBus(AWS_PROFILE)
+  const bus = new LocalBus(AWS_PROFILE, systemEntropy)
   const front = await startFront({
     names: { defaultScope: scope, scopeOf: (name) => (name === 'localhost' ? scope : undefined) },
     registry,

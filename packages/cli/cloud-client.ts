@@ -29,6 +29,8 @@ export interface CloudAccess {
   readonly region: string
   readonly accessKeyId: string
   readonly secretAccessKey: string
+  /** Goes with a temporary key. */
+  readonly sessionToken?: string
 }
 
 /** Gives AWS's own client, unmodified, pointed at `access`. */
@@ -68,25 +70,55 @@ export async function readOwnApi(
   path: string,
   query: Readonly<Record<string, string>>,
 ): Promise<unknown> {
+  return sendOwnApi(access, { method: 'GET', path, query })
+}
+
+/**
+ * Calls one of Birthmark's own operations: its parameters are the query of a GET or DELETE, and the body of a POST.
+ *
+ * @throws `CLOUD_REFUSED`, `CLOUD_UNREACHABLE`
+ */
+export async function callOwnApi(
+  access: CloudAccess,
+  method: string,
+  path: string,
+  parameters: Readonly<Record<string, unknown>> = {},
+): Promise<unknown> {
+  if (method === 'POST') return sendOwnApi(access, { method, path, query: {}, body: JSON.stringify(parameters) })
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined)
+  const query = Object.fromEntries(given.map(([name, value]) => [name, String(value)]))
+  return sendOwnApi(access, { method, path, query })
+}
+
+interface OwnRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+async function sendOwnApi(access: CloudAccess, { method, path, query, body }: OwnRequest): Promise<unknown> {
   const url = new URL(path, access.endpoint)
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
   const signer = new SignatureV4({ service: 'iot', region: access.region, credentials: access, sha256: NodeSha256 })
   const signed = await signer.sign({
-    method: 'GET',
+    method,
     protocol: url.protocol,
     hostname: url.hostname,
     port: Number(url.port),
     path,
     query: { ...query },
     headers: { host: url.host },
+    ...(body !== undefined && { body }),
   })
-  const response = await fetch(url, { headers: signed.headers }).catch((error: unknown) => {
+  const request = { method, headers: signed.headers, ...(body !== undefined && { body }) }
+  const response = await fetch(url, request).catch((error: unknown) => {
     throw unreachable(access, error)
   })
-  const body: unknown = await response.json().catch(() => undefined)
+  const answer: unknown = await response.json().catch(() => undefined)
   if (!response.ok)
-    throw cloudFault('CLOUD_REFUSED', { operation: `GET ${path}`, why: reasonOf(body, response.status) })
-  return body
+    throw cloudFault('CLOUD_REFUSED', { operation: `${method} ${path}`, why: reasonOf(answer, response.status) })
+  return answer
 }
 
 function reasonOf(body: unknown, status: number): string {

@@ -1,16 +1,28 @@
 import { isFault } from '@birthmark/foundation/kernel'
 import { Command, CommanderError } from 'commander'
+import { accessCommand } from './commands/access.ts'
+import { accountsCommand } from './commands/accounts.ts'
+import { allowListCommand } from './commands/allow-list.ts'
+import { awsCommand } from './commands/aws.ts'
+import { backupCommand, restoreCommand } from './commands/backup.ts'
 import { caCommand } from './commands/ca.ts'
 import { chipCommand } from './commands/chip.ts'
+import { completionCommand } from './commands/completion.ts'
 import { demoCommand } from './commands/demo.ts'
+import { deviceCommand } from './commands/device.ts'
 import { explainCommand } from './commands/explain.ts'
+import { FAMILIES } from './commands/families.ts'
+import { functionsCommand } from './commands/functions.ts'
+import { familyCommand } from './commands/inventory.ts'
 import { ledgerCommand } from './commands/ledger.ts'
 import { lineCommand } from './commands/line.ts'
 import { manifestCommand } from './commands/manifest.ts'
 import { orderCommand } from './commands/order.ts'
+import { policyCommand } from './commands/policy.ts'
 import { serverCommand } from './commands/server.ts'
 import { tokenCommand } from './commands/token.ts'
 import { tpmCommand } from './commands/tpm.ts'
+import { diffCommand, exportCommand, importCommand } from './commands/transfer.ts'
 import { failureDocument, failureText } from './output.ts'
 import manifest from './package.json' with { type: 'json' }
 
@@ -55,11 +67,23 @@ function birthmark(): Command {
   const program = new Command('birthmark')
     .description('Device identity, from a key made in a secure element to policy-bound MQTT.')
     .version(manifest.version)
+    .enablePositionalOptions()
     .addHelpText('after', EXAMPLES)
   const commands = [
     demoCommand(),
     serverCommand(),
     explainCommand(),
+    policyCommand(),
+    accessCommand(),
+    accountsCommand(),
+    ...FAMILIES.map(familyCommand),
+    awsCommand(),
+    backupCommand(),
+    restoreCommand(),
+    exportCommand(),
+    importCommand(),
+    diffCommand(),
+    completionCommand(program),
     chipCommand(),
     tokenCommand(),
     tpmCommand(),
@@ -68,6 +92,9 @@ function birthmark(): Command {
     lineCommand(),
     ledgerCommand(),
     manifestCommand(),
+    deviceCommand(),
+    allowListCommand(),
+    functionsCommand(),
   ]
   for (const command of commands) program.addCommand(command)
   return everywhere(program)

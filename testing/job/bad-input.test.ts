@@ -159,6 +159,8 @@ const USAGE: readonly (readonly [words: readonly string[], says: RegExp])[] = [
   [['demo', '--devices', '1'], /Name a whole number from 2 to 10000/],
   [['server'], /required option '--data <folder>' not specified/],
   [['server', '--data', 'x', '--mqtt-port', '99999'], /Name a port from 0 to 65535/],
+  [['server', '--data', 'x', '--session-expiry', '604801'], /Name seconds from 0 to 604800/],
+  [['server', '--data', 'x', '--replay-rate', '0'], /Name a whole number from 1 on/],
   [['explain', '--control', 'nonsense'], /Name an address such as/],
   [['explain', '--limit', '-1'], /Name a whole number from 1/],
 ]

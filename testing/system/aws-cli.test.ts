@@ -71,6 +71,27 @@ test('things are created and listed', async () => {
   )
 })
 
+test('things are typed, grouped, billed, tagged and searched', async () => {
+  await aws('create-thing-type', '--thing-type-name', 'lamp')
+  await aws('create-billing-group', '--billing-group-name', 'street', '--tags', 'Key=cost,Value=7')
+  const thing = ['--thing-name', 'lamp-1'] as const
+  await aws('create-thing', ...thing, '--thing-type-name', 'lamp', '--billing-group-name', 'street')
+  await aws('create-thing-group', '--thing-group-name', 'city')
+  await aws('create-thing-group', '--thing-group-name', 'harbour', '--parent-group-name', 'city')
+  await aws('add-thing-to-thing-group', ...thing, '--thing-group-name', 'harbour')
+  const inCity = await aws('list-things-in-thing-group', '--thing-group-name', 'city', '--recursive')
+  assert.deepEqual(inCity['things'], ['lamp-1'])
+  await aws('update-indexing-configuration', '--thing-indexing-configuration', 'thingIndexingMode=REGISTRY')
+  const found = await aws('search-index', '--query-string', 'thingTypeName:lamp AND thingGroupNames:harbour')
+  assert.deepEqual(
+    (found['things'] as { thingName: string }[]).map(({ thingName }) => thingName),
+    ['lamp-1'],
+  )
+  const refused = await run('aws', ['--endpoint-url', url, 'iot', 'delete-thing-group', '--thing-group-name', 'city'])
+  assert.notEqual(refused.status, 0)
+  assert.match(refused.complaint, /InvalidRequestException.*still child groups attached to it/)
+})
+
 test('a broken policy is refused in words that help', async () => {
   const document = '{"Version":"2012-10-17","Statement":[{"Effect":"Permit","Action":"iot:*","Resource":"*"}]}'
   const words = ['--endpoint-url', url, 'iot', 'create-policy', '--policy-name', 'press', '--policy-document', document]

@@ -33,8 +33,8 @@ test('TLS 1.1 is refused in the handshake', async () => {
   const { status, output } = await runProgram('openssl', [...toMqtt, ...asDevice, ...old])
   assert.notEqual(status, 0)
   assert.match(output, /alert protocol version/)
-  const { cause } = await cloud.refusal({ outcome: 'refused' }, 'TLS_HANDSHAKE_FAILED')
-  assert.match(cause?.reason ?? '', /no TLS version from 1.2 on/)
+  const { cause } = await cloud.refusal({ outcome: 'refused' }, 'TLS_VERSION_UNSUPPORTED')
+  assert.match(cause?.reason ?? '', /offers TLS 1\.1/)
 })
 
 test('a client of TLS 1.2 cannot prove another certificate later on', async (context) => {
@@ -49,7 +49,7 @@ test('a client of TLS 1.2 cannot prove another certificate later on', async (con
 test('a client that does not speak TLS is refused, and the record says that it spoke HTTP', async () => {
   const { status } = await runProgram('curl', ['-sS', `http://localhost:${cloud.mqtt.port}/`])
   assert.notEqual(status, 0)
-  const { cause } = await cloud.refusal({ outcome: 'refused', limit: '1' }, 'TLS_HANDSHAKE_FAILED')
+  const { cause } = await cloud.refusal({ outcome: 'refused', limit: '1' }, 'TLS_EXPECTED')
   assert.match(cause?.reason ?? '', /HTTP without TLS/)
 })
 

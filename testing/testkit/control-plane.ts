@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import { IoT } from '@aws-sdk/client-iot'
-import { type ControlPlaneOptions, createControlPlane } from '@birthmark/cloud/api'
+import { type ControlPlaneOptions, createControlPlane, roleDocument } from '@birthmark/cloud/api'
 import type { Attempt } from '@birthmark/cloud/front'
 import type { Registry, Scope } from '@birthmark/cloud/registry'
 import { openSqliteRegistry } from '@birthmark/cloud/registry/sqlite'
@@ -66,4 +66,12 @@ export async function startTestControlPlane(change: Partial<ControlPlaneOptions>
 }
 
 const SCOPE: Scope = { account: '123456789012', region: 'eu-central-1' }
-const KEY = { id: 'AKIAIOSFODNN7EXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG', name: 'test', createdAt: systemClock.now() }
+const KEY = {
+  id: 'AKIAIOSFODNN7EXAMPLE',
+  secret: 'wJalrXUtnFEMI/K7MDENG',
+  name: 'test',
+  createdAt: systemClock.now(),
+  role: 'administrator',
+  permissions: roleDocument({ role: 'administrator', templates: [] }),
+  session: undefined,
+}

@@ -13,7 +13,7 @@ import {
 import { millis } from '@birthmark/foundation/kernel'
 import { pause } from '@birthmark/foundation/system'
 import { createCsr, toPem } from '@birthmark/foundation/x509'
-import { type AttemptView, type DemoCloud, iotClient, readAttempts, startCloud } from 'birthmark/parts'
+import { type AttemptView, type CloudPorts, type DemoCloud, iotClient, readAttempts, startCloud } from 'birthmark/parts'
 
 /** `birthmark server` in a process of its own, for the clients of one test file. */
 export interface RunningCloud extends DemoCloud {
@@ -40,9 +40,9 @@ export interface FileDevice {
 }
 
 /** Starts a cloud on a temporary data directory. */
-export async function startRunningCloud(): Promise<RunningCloud> {
+export async function startRunningCloud(ports?: CloudPorts): Promise<RunningCloud> {
   const folder = mkdtempSync(join(tmpdir(), 'birthmark-clients-'))
-  const cloud = await startCloud(join(folder, 'cloud'))
+  const cloud = await startCloud(join(folder, 'cloud'), ports)
   const iot = iotClient(cloud.access)
   return {
     ...cloud,
@@ -63,7 +63,13 @@ export async function startRunningCloud(): Promise<RunningCloud> {
   }
 }
 
-async function newDevice(iot: IoTClient, folder: string, name: string, policyName?: string): Promise<FileDevice> {
+/** Makes a device with its key and certificate in files of `folder`; it is a thing, and `policyName` binds it. */
+export async function newDevice(
+  iot: IoTClient,
+  folder: string,
+  name: string,
+  policyName?: string,
+): Promise<FileDevice> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const csr = await createCsr({
     subject: [{ type: 'CN', value: name }],

@@ -1,14 +1,19 @@
+import { millis } from '@birthmark/foundation/kernel'
+import { pause } from '@birthmark/foundation/system'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { accessFromEnvironment } from '../access.ts'
 import { type AttemptView, readAttempts } from '../attempts.ts'
+import { CONTROL_HELP, parseAddress } from '../cloud-options.ts'
 import { processOutput } from '../output.ts'
+import { listenForStop } from '../signals.ts'
 
 interface ExplainFlags {
-  readonly control: string
+  readonly control?: string
   readonly certificateId?: string
   readonly clientId?: string
   readonly outcome?: string
   readonly limit: number
+  readonly follow?: boolean
   readonly json?: boolean
 }
 
@@ -16,11 +21,12 @@ interface ExplainFlags {
 export function explainCommand(): Command {
   return new Command('explain')
     .description('Say why connections were refused or ended, as the cloud recorded it.')
-    .option('--control <url>', 'address of the control plane', parseAddress, 'http://127.0.0.1:9080')
+    .option('--control <url>', CONTROL_HELP, parseAddress)
     .option('--certificate-id <id>', 'only connections with this certificate')
     .option('--client-id <id>', 'only connections of this MQTT client')
     .addOption(new Option('--outcome <outcome>', 'only these').choices(['open', 'refused', 'ended']))
     .option('--limit <n>', 'at most so many, newest first', parseLimit, 20)
+    .option('--follow', 'then go on with what is refused or ends from now on, oldest first, until interrupted')
     .addHelpText('after', EXAMPLES)
     .action(explain)
 }
@@ -28,24 +34,45 @@ export function explainCommand(): Command {
 async function explain(flags: ExplainFlags): Promise<void> {
   const output = processOutput({ json: flags.json === true })
   const { certificateId, clientId, outcome, limit } = flags
-  const attempts = await readAttempts(accessFromEnvironment(flags.control), {
-    limit: String(limit),
+  const access = accessFromEnvironment(flags.control)
+  const filter = {
     ...(certificateId === undefined ? {} : { certificateId }),
     ...(clientId === undefined ? {} : { clientId }),
     ...(outcome === undefined ? {} : { outcome }),
-  })
-  for (const attempt of attempts) {
+  }
+  const show = (attempt: AttemptView): void => {
     output.json(attempt)
     if (!output.jsonWanted) for (const line of describe(attempt)) output.say(line)
   }
+  if (flags.follow === true) return follow(() => readAttempts(access, { ...filter, limit: FOLLOWED_MAX }), limit, show)
+  const attempts = await readAttempts(access, { ...filter, limit: String(limit) })
+  attempts.forEach(show)
   if (attempts.length === 0) output.say('No connection fits.')
 }
 
-function parseAddress(text: string): string {
-  if (!/^https?:/.test(text) || !URL.canParse(text))
-    throw new InvalidArgumentError('Name an address such as http://127.0.0.1:9080.')
-  return text
+/** Shows each attempt once, when it is over. Remembers no more of them than one answer holds. */
+async function follow(
+  read: () => Promise<readonly AttemptView[]>,
+  limit: number,
+  show: (attempt: AttemptView) => void,
+): Promise<void> {
+  const stop = listenForStop({ inputEnds: false })
+  const readOver = async (): Promise<readonly AttemptView[]> =>
+    (await read()).filter(({ outcome }) => outcome !== 'open').toReversed()
+  let over = await readOver()
+  over.slice(-limit).forEach(show)
+  while (!stop.isTold) {
+    await Promise.race([pause(LOOK_AGAIN), stop.told])
+    const known = new Set(over.map(({ id }) => id))
+    over = await readOver()
+    for (const attempt of over) if (!known.has(attempt.id)) show(attempt)
+  }
 }
+
+/** As many attempts as one answer may hold. */
+const FOLLOWED_MAX = '1000'
+/** How often new attempts are looked for: soon enough for a person, and cheap for a server. */
+const LOOK_AGAIN = millis(500)
 
 function parseLimit(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('Name a whole number from 1.')
@@ -65,4 +92,5 @@ Signs with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 
 Examples:
   birthmark explain --outcome refused
-  birthmark explain --client-id meter-1 --json`
+  birthmark explain --client-id meter-1 --json
+  birthmark explain --outcome refused --follow`

@@ -45,6 +45,8 @@ interface ServerFlags {
   readonly authoritySocket?: string
   readonly firstConnection: 'close' | 'inline'
   readonly existingThings: 'bind' | 'replace' | 'refuse'
+  readonly metricsPort?: number
+  readonly throttle?: 'aws'
   readonly untilInputEnds?: boolean
   readonly json?: boolean
 }
@@ -80,6 +82,8 @@ export function serverCommand(): Command {
         .choices(['bind', 'replace', 'refuse'])
         .default('bind'),
     )
+    .option('--metrics-port <n>', 'serve metrics for Prometheus on loopback', port)
+    .addOption(new Option('--throttle <rates>', 'hold each account to these rates of requests').choices(['aws']))
     .addOption(new Option('--until-input-ends', 'stop when standard input ends: for a parent process').hideHelp())
     .addHelpText('after', EXAMPLES)
     .action(runServer)
@@ -163,7 +167,17 @@ function announce(output: Output, server: Awaited<ReturnType<typeof startServer>
   const { scope, accessKey } = server
   const secret = accessKey.secret === undefined ? {} : { secretAccessKey: accessKey.secret }
   const { mqtt, https, control, controlHttp, rootPath } = server
-  const where = { mqtt, https, control, controlHttp, root: rootPath, account: scope.account, region: scope.region }
+  const metrics = server.metrics === undefined ? {} : { metrics: server.metrics }
+  const where = {
+    mqtt,
+    https,
+    control,
+    controlHttp,
+    root: rootPath,
+    account: scope.account,
+    region: scope.region,
+    ...metrics,
+  }
   output.json({ ready: true, ...where, accessKeyId: accessKey.id, ...secret })
   if (output.jsonWanted) return
   output.say('The cloud is ready.')

@@ -5,6 +5,7 @@ import type { HttpRequest } from '@smithy/types'
 import { startTestControlPlane } from '../../../testing/testkit/control-plane.ts'
 import { type Reply, sendRequest, unsignedRequest } from '../../../testing/testkit/send-request.ts'
 import { presignRequest, type Signing, signRequest } from '../../../testing/testkit/sign-request.ts'
+import { roleDocument } from './access/roles.ts'
 
 const { credentials, registry, scope, url } = await startTestControlPlane()
 const SIGNING: Signing = { credentials, region: scope.region }
@@ -146,7 +147,9 @@ test('a URL that would live too long is refused', async () => {
 
 test('a key works in every region of its account that is served', async () => {
   const secret = 'secret'
-  const key = { id: 'AKIAELSEWHERE', secret, name: 'elsewhere', createdAt: instant(0) }
+  const permissions = roleDocument({ role: 'auditor', templates: [] })
+  const named = { name: 'elsewhere', role: 'auditor', permissions }
+  const key = { id: 'AKIAELSEWHERE', secret, ...named, createdAt: instant(0), session: undefined }
   await registry.in({ ...scope, region: 'us-east-1' }).commit([{ do: 'create-access-key', key }])
   const credentials = { accessKeyId: key.id, secretAccessKey: secret }
   assert.equal((await send(await signRequest(listThings, { ...SIGNING, credentials }))).status, 200)

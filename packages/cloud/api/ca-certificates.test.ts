@@ -234,13 +234,6 @@ const REFUSALS: readonly RefusalRow[] = [
     /cannot be read/,
   ],
   [
-    'tags',
-    () => client.registerCACertificate({ ...sni, tags: [{ Key: 'k' }] }),
-    'NotImplementedException',
-    501,
-    /RegisterCACertificate does not implement tags/,
-  ],
-  [
     'a template that is not there',
     () => client.registerCACertificate({ ...sni, registrationConfig: { templateName: 'absent' } }),
     'ResourceNotFoundException',
@@ -296,17 +289,10 @@ const REFUSALS: readonly RefusalRow[] = [
     /does not exist/,
   ],
   [
-    'provisioning by claim',
-    () => client.createProvisioningTemplate({ ...template, type: 'FLEET_PROVISIONING' }),
-    'NotImplementedException',
-    501,
-    /use the type JITP/,
-  ],
-  [
-    'a hook',
+    'a hook for JITP',
     () => client.createProvisioningTemplate({ ...template, preProvisioningHook: { targetArn: roleArn } }),
-    'NotImplementedException',
-    501,
+    'InvalidRequestException',
+    400,
     /preProvisioningHook/,
   ],
   [

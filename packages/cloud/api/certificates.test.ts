@@ -347,13 +347,6 @@ const REFUSALS: readonly RefusalRow[] = [
     404,
     /does not exist/,
   ],
-  [
-    'a transfer',
-    () => client.transferCertificate({ certificateId, targetAwsAccount: '123456789013' }),
-    'NotImplementedException',
-    501,
-    /^TransferCertificate is not implemented/,
-  ],
 ]
 
 for (const [why, send, ...refusal] of REFUSALS) {

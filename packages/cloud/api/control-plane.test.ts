@@ -67,7 +67,7 @@ test('what is not implemented says so by name, in every service', async () => {
   const jobs = new IoTJobsDataPlane(settings)
   const describe = { thingName: 't', jobId: 'j' }
   const cases: readonly (readonly [() => Promise<unknown>, string])[] = [
-    [() => client.createThingGroup({ thingGroupName: 'g' }), 'CreateThingGroup'],
+    [() => client.describeAuditTask({ taskId: 't' }), 'DescribeAuditTask'],
     [() => client.describeJobExecution(describe), 'DescribeJobExecution'],
     [() => data.publish({ topic: 'a/b', payload: Buffer.from('x') }), 'Publish'],
     [() => data.getThingShadow({ thingName: 't' }), 'GetThingShadow'],
@@ -177,6 +177,7 @@ function brokenRegistry(failure: Error): Registry {
       }),
     accessKey: (id) => registry.accessKey(id),
     openScopes: () => registry.openScopes(),
+    audit: (account, filter) => registry.audit(account, filter),
     onCommit: (listener) => registry.onCommit(listener),
     close: async () => undefined,
   }

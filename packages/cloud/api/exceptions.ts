@@ -36,6 +36,8 @@ export function notFound(message: string): AwsException {
 
 /** Errors that come from in front of the service, which no model declares (AWS IoT API reference, common errors). */
 const FRONT_END_STATUS = {
+  AccessDeniedException: 403,
+  ExpiredTokenException: 403,
   IncompleteSignatureException: 403,
   InvalidSignatureException: 403,
   MissingAuthenticationTokenException: 403,

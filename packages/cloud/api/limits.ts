@@ -44,3 +44,18 @@ export const ATTRIBUTES_WITHOUT_TYPE_MAX = 3
 
 /** Attributes of a thing that has a thing type (AWS IoT quotas: 50). At the limit: InvalidRequestException. */
 export const ATTRIBUTES_WITH_TYPE_MAX = 50
+
+/** Role aliases of an account (AWS IoT quotas: 100). At the limit: LimitExceededException. */
+export const ROLE_ALIASES_MAX = 100
+
+/** Domain configurations of an account (AWS IoT quotas: 10). At the limit: LimitExceededException. */
+export const DOMAIN_CONFIGURATIONS_MAX = 10
+
+/** Authorizers of an account (AWS IoT quotas: 100). At the limit: LimitExceededException. */
+export const AUTHORIZERS_MAX = 100
+
+/** Certificate providers of an account and region (AWS IoT guide, self-managed signing: 1): LimitExceededException. */
+export const CERTIFICATE_PROVIDERS_MAX = 1
+
+/** The only version of what a pre-provisioning hook is told (AWS IoT API, ProvisioningHook). */
+export const HOOK_PAYLOAD_VERSION = '2020-04-01'

@@ -3,6 +3,7 @@ import type { CertificateProvider } from '@birthmark/cloud/provisioning'
 import type { Scope, ScopedRegistry } from '@birthmark/cloud/registry'
 import type { Entropy, Instant } from '@birthmark/foundation/kernel'
 import type { GetOutputType } from '@smithy/types'
+import type { TaskRunner } from './tasks/task.ts'
 
 /** The name of an operation of AWS IoT's control plane, for example `CreateThing`. */
 export type OperationName = Exclude<
@@ -32,7 +33,22 @@ export interface Call {
   readonly certificateProvider: CertificateProvider
   /** Gives the host name that devices of an account connect to in a region; `undefined` when it is not served. */
   readonly endpointAddress: (scope: Scope) => string | undefined
+  /** Gives what is known of the client that connects as a thing; `undefined` when it never did. */
+  readonly connectivityOf?: ((scope: Scope, thingName: string) => Connectivity | undefined) | undefined
+  /** Runs bulk registration; absent where none runs. */
+  readonly tasks?: TaskRunner
+  /** Gives the address at which this control plane is reached. */
+  readonly controlUrl?: () => string
   /** When the request came. */
   readonly now: Instant
   readonly entropy: Entropy
+}
+
+/** Whether a thing's client is connected. */
+export interface Connectivity {
+  readonly connected: boolean
+  /** When it connected, or its connection ended. */
+  readonly at: Instant
+  /** In AWS's words; absent while connected. */
+  readonly disconnectReason: string | undefined
 }

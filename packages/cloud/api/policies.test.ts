@@ -157,13 +157,6 @@ const REFUSALS: readonly RefusalRow[] = [
     /Malformed/,
   ],
   [
-    'tags',
-    () => client.createPolicy({ policyName: 'x', policyDocument, tags: [{ Key: 'k' }] }),
-    'NotImplementedException',
-    501,
-    /CreatePolicy does not implement tags yet: tags are not kept/,
-  ],
-  [
     'a version of nothing',
     () => client.createPolicyVersion({ policyName: 'absent', policyDocument }),
     'ResourceNotFoundException',
@@ -227,11 +220,11 @@ const REFUSALS: readonly RefusalRow[] = [
     /does not exist/,
   ],
   [
-    'a thing group',
+    'a thing group that is not there',
     () => client.attachPolicy({ policyName, target: group }),
-    'NotImplementedException',
-    501,
-    /Thing groups/,
+    'ResourceNotFoundException',
+    404,
+    /cannot be found/,
   ],
   [
     'a detachment from nothing',

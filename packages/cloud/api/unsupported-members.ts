@@ -1,7 +1,8 @@
 import { AwsException } from './exceptions.ts'
 import type { Input, OperationName } from './operation-types.ts'
 
-const CERTIFICATES_ONLY = 'targets are certificates: thing groups and Amazon Cognito identities are refused'
+const LOGS_KEPT = "kept and described; what this server logs is its operator's to say"
+const CERTIFICATES_ONLY = 'targets are certificates: Amazon Cognito identities are refused'
 
 /**
  * The members of implemented operations that this endpoint cannot honour, and why. A request that uses one is refused,
@@ -9,26 +10,29 @@ const CERTIFICATES_ONLY = 'targets are certificates: thing groups and Amazon Cog
  */
 const UNSUPPORTED_MEMBERS: {
   readonly [Name in OperationName]?: { readonly [Member in keyof Input<Name>]?: string }
-} = {
-  CreatePolicy: { tags: 'tags are not kept' },
-  CreateProvisioningTemplate: {
-    preProvisioningHook: 'there are no Lambda functions here',
-    tags: 'tags are not kept',
-  },
-  CreateThing: { billingGroupName: 'billing groups are not kept' },
-  ListThings: { usePrefixAttributeValue: 'attributes are matched whole' },
-  RegisterCACertificate: { tags: 'tags are not kept' },
-}
+} = {}
 
 /** What else an implemented operation does not do; each is refused, or told here because it changes nothing for AWS. */
 export const LIMITATIONS: { readonly [Name in OperationName]?: string } = {
-  AttachPolicy: CERTIFICATES_ONLY,
+  AttachPolicy: 'targets are certificates and thing groups: Amazon Cognito identities are refused',
   AttachPrincipalPolicy: CERTIFICATES_ONLY,
   AttachThingPrincipal: CERTIFICATES_ONLY,
-  CreateProvisioningTemplate: 'the type must be JITP: there is no provisioning by claim',
-  CreateThing: 'thing types are not kept: thingTypeName is a name only and need not exist',
+  CreateAuthorizer: 'authorizers are kept and described; nothing that connects is judged by one',
+  CreateCertificateProvider: 'asked in fleet provisioning by CSR alone, as with AWS',
+  CreateDomainConfiguration:
+    'domainName is required; server certificates are named, not fetched; authorizers and callbacks are not asked',
+  CreateRoleAlias: 'role aliases are kept and described; there is no credentials endpoint',
+  CreateThingType: 'propagating attributes are kept and described; the broker does not add them to messages yet',
   DescribeEndpoint: 'of the endpoint types only iot:Data and iot:Data-ATS',
-  UpdateThing: 'thing types are not kept: thingTypeName is a name only and need not exist',
+  GetEffectivePolicies: 'no Amazon Cognito identities',
+  SetLoggingOptions: LOGS_KEPT,
+  SetV2LoggingLevel: LOGS_KEPT,
+  SetV2LoggingOptions: LOGS_KEPT,
+  TestAuthorization:
+    'no Amazon Cognito identities; address, will and session of the connection that is tried are unknown',
+  UpdateDomainConfiguration: "the server's own, iot:Data-ATS, cannot be changed",
+  GetThingConnectivityData: 'since the start of the server; addresses and keep-alive are not told',
+  SearchIndex: 'registry and connectivity are indexed; shadows, Device Defender and locations are not',
 }
 
 /**

@@ -2,19 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AWS_PROFILE, type Delivery, NO_PROPERTIES, parseTopicFilter, parseTopicName } from '@birthmark/cloud/mqtt'
 import { instant } from '@birthmark/foundation/kernel'
+import { systemEntropy } from '@birthmark/foundation/system'
 import { LocalBus } from './local-bus.ts'
 import { busSuite } from './testing/bus-suite.ts'
 
 busSuite('local bus', () =>
   Promise.resolve({
-    bus: new LocalBus({ hashMatchesParent: false }),
+    bus: new LocalBus({ hashMatchesParent: false }, systemEntropy),
     settle: () => Promise.resolve(),
     close: () => Promise.resolve(),
   }),
 )
 
 test('all receivers of a message share one delivery, and have it when publish returns', () => {
-  const bus = new LocalBus({ hashMatchesParent: false })
+  const bus = new LocalBus({ hashMatchesParent: false }, systemEntropy)
   const deliveries: Delivery[] = []
   for (const connectionId of ['1', '2']) {
     const receiver = { connectionId, deliver: (delivery: Delivery) => void deliveries.push(delivery) }

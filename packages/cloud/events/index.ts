@@ -11,3 +11,14 @@ export {
 } from './lifecycle.ts'
 export { PresenceVersions } from './presence-versions.ts'
 export { registeredEvent } from './registered.ts'
+export {
+  type EventHead,
+  hierarchyEvent,
+  membershipEvent,
+  type Operation,
+  type ThingGroupFacts,
+  thingEvent,
+  thingGroupEvent,
+  thingTypeEvent,
+  typeAssociationEvent,
+} from './registry-events.ts'

@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { LocalBus } from '@birthmark/cloud/bus'
 import { AWS_PROFILE, type Delivery, parseTopicFilter } from '@birthmark/cloud/mqtt'
 import type { Scope } from '@birthmark/cloud/registry'
+import { systemEntropy } from '@birthmark/foundation/system'
 import type { MqttClient } from 'mqtt'
 import { makeCa } from './testing/pki.ts'
 import {
@@ -41,7 +42,7 @@ async function openAccounts(context: TestContext): Promise<Accounts> {
     [REGION_NAME, REGION],
     ['localhost', HERE],
   ])
-  const buses = new Map([HERE, OTHER, REGION].map((scope) => [keyOf(scope), new LocalBus(AWS_PROFILE)]))
+  const buses = new Map([HERE, OTHER, REGION].map((scope) => [keyOf(scope), new LocalBus(AWS_PROFILE, systemEntropy)]))
   const cloud = await openTestCloud(context, {
     names: { defaultScope: HERE, scopeOf: (name) => byName.get(name) },
     busOf: (scope) => buses.get(keyOf(scope)) ?? assert.fail('no such scope'),
@@ -140,4 +141,46 @@ test('a CA of another account provisions there and nowhere else', async (context
   await cloud.attemptWith('PROVISIONED_FIRST_CONNECTION')
   assert.equal((await cloud.registry.in(OTHER).certificates({ limit: 10 })).rows.length, 0)
   assert.equal((await cloud.scoped.certificates({ limit: 10 })).rows.length, 1)
+})
+
+test('a certificate in transfer lets nobody in, and its new account when it was accepted', async (context) => {
+  const { cloud } = await openAccounts(context)
+  const here = cloud.registry.in(HERE)
+  const there = cloud.registry.in(OTHER)
+  const device = await cloud.device('press-11')
+  const record = certificateRecord(device.certificate, { status: 'INACTIVE' })
+  await commit(here, [{ do: 'register-certificate', certificate: record }])
+  const { id } = record
+  const [message, at] = ['yours', now()]
+  const sent = await here.commitWith([{ do: 'send-certificate', id, toAccount: OTHER.account, message, at }], {
+    scope: OTHER,
+    changes: [
+      {
+        do: 'receive-certificate',
+        certificate: { ...record, status: 'PENDING_TRANSFER' },
+        fromAccount: HERE.account,
+        message,
+        at,
+      },
+    ],
+  })
+  assert.deepEqual(sent, { ok: true })
+  for (const [serverName, scope] of [
+    ['localhost', HERE],
+    [OTHER_NAME, OTHER],
+  ] as const) {
+    const client = cloud.client(device, { serverName, clientId: 'press-11' })
+    await new Promise((resolve) => client.once('close', () => resolve(undefined)))
+    while (cloud.front.attempts.list({ scope }).length === 0) await new Promise((resolve) => void setImmediate(resolve))
+    assert.equal(cloud.front.attempts.list({ scope })[0]?.cause?.code, 'CERTIFICATE_PENDING_TRANSFER')
+  }
+  const accepted = await there.commitWith(
+    [
+      { do: 'accept-certificate', id, active: true, at: now() },
+      { do: 'attach-policy', policyName: 'all', certificateId: id },
+    ],
+    { scope: HERE, changes: [{ do: 'remove-transferred', id }] },
+  )
+  assert.deepEqual(accepted, { ok: true })
+  await connected(cloud.client(device, { serverName: OTHER_NAME, clientId: 'press-11' }))
 })

@@ -37,6 +37,8 @@ export interface AdmissionPorts {
   readonly profile: BrokerProfile
   /** What a 3.1.1 client sees when its policy denies iot:Connect: nothing (AWS IoT) or CONNACK 5. */
   readonly deniedConnect: 'close' | 'connack'
+  /** Whether a device that its first connection has provisioned is let in, or connects again (AWS IoT). */
+  readonly firstConnection: 'close' | 'inline'
   readonly bus: Bus
   readonly presence: Presence
   readonly templates: TemplateCache
@@ -50,6 +52,8 @@ export interface Presented {
   readonly sni: string | undefined
   readonly alpn: string | undefined
   readonly certificate: ClientCertificate | undefined
+  /** Gives the certificate of the issuer, DER, if the client sent it along; asked only to explain a refusal. */
+  readonly issuerSent: () => Uint8Array | undefined
 }
 
 /** One admission on its way: what the client showed, and what the steps so far have found. */

@@ -27,6 +27,30 @@ export const CAUSE_VALUE_CHARACTERS_MAX = 1600
 
 /** Every reason for which a connection is refused or ends. The source of `docs/reference/attempts.md`. */
 export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefinition>> = {
+  TLS_EXPECTED: {
+    reason: 'The client {why}, and this port speaks TLS only.',
+    remedy: 'Let the client use TLS: mqtts:// or https://, with the root of this endpoint and its own certificate.',
+  },
+  TLS_VERSION_UNSUPPORTED: {
+    reason: 'The client offers {versions}, and this endpoint speaks TLS 1.2 and 1.3.',
+    remedy: 'Let the client use TLS 1.2 or 1.3; an old TLS library has to be renewed.',
+  },
+  TLS_CIPHER_UNSUPPORTED: {
+    reason: 'The client offers no cipher suite with ECDHE and AEAD that this endpoint has, but {ciphers}.',
+    remedy: 'Let the client offer TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 and the curve P-256, or TLS 1.3.',
+  },
+  ALPN_UNKNOWN: {
+    reason: 'The client offers the application protocols (ALPN) {protocols}, and this port speaks none of them.',
+    remedy: 'Let the client offer x-amzn-mqtt-ca for MQTT, x-amzn-http-ca or http/1.1 for HTTPS, or none.',
+  },
+  ENDPOINT_NOT_TRUSTED: {
+    reason: 'The client refuses this endpoint’s certificate: {why}.',
+    remedy: 'Give the client this endpoint’s root, let it connect by a host name of the endpoint, and set its clock.',
+  },
+  PROOF_OF_POSSESSION_FAILED: {
+    reason: 'The client’s signature is not by the key of the certificate {certificateId}: it does not have that key.',
+    remedy: 'Give the client the private key that belongs to its certificate; a certificate alone is no identity.',
+  },
   TLS_HANDSHAKE_FAILED: {
     reason: 'The TLS handshake failed: {why}.',
     remedy: 'Let the client use TLS 1.2 or 1.3, ECDHE and an AEAD cipher, and trust the root of this endpoint.',
@@ -44,9 +68,17 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
     remedy: 'Issue the device an X.509 version 3 certificate with an EC key or an RSA key of at least 2048 bits.',
   },
   ISSUER_NOT_REGISTERED: {
-    reason: 'Certificate {certificateId} is not registered, and no registered CA has the name of its issuer {issuer}.',
+    reason:
+      'Certificate {certificateId} is not registered, and no registered CA has the name of its issuer {issuer}. ' +
+      'The client sent {sent}.',
     remedy:
       'Register the CA that issued it directly (its root does not count), with auto-registration, or the certificate.',
+  },
+  CHAIN_INCOMPLETE: {
+    reason:
+      'Certificate {certificateId} is not registered, nor is its issuer {issuer}; CA {caId}, {caName}, is ' +
+      'registered and above that one, and only direct issuers count.',
+    remedy: 'Register the issuer itself, with auto-registration; then reconnect.',
   },
   ISSUER_ELSEWHERE: {
     reason: 'Certificate {certificateId} is not registered, and the CA that issued it is registered {where}, not here.',
@@ -73,6 +105,10 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
   CERTIFICATE_NOT_YET_VALID: {
     reason: 'Certificate {certificateId} begins on {notBefore}; it is {now} now.',
     remedy: 'Set the clock of this machine, or of the CA that issued the certificate, if it is wrong; otherwise wait.',
+  },
+  CERTIFICATE_KEY_USAGE: {
+    reason: 'Certificate {certificateId} is not for TLS clients: {why}.',
+    remedy: 'Issue the device a certificate with key usage digitalSignature and extended key usage clientAuth.',
   },
   CERTIFICATE_NOT_REGISTERED: {
     reason: 'Certificate {certificateId} is not registered: {why}.',
@@ -117,6 +153,14 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
     reason: 'Provisioning certificate {certificateId} failed: {why}.',
     remedy: '{remedy}',
   },
+  TEMPLATE_INVALID: {
+    reason: 'Provisioning certificate {certificateId} failed, because of its template: {why}.',
+    remedy: '{remedy}',
+  },
+  PARAMETER_MISSING: {
+    reason: 'Provisioning certificate {certificateId} failed, for want of a parameter: {why}.',
+    remedy: '{remedy}',
+  },
   REGISTERED_PENDING_ACTIVATION: {
     reason: 'Certificate {certificateId} was registered as PENDING_ACTIVATION; its issuing CA {caId} has no template.',
     remedy: 'Set its status to ACTIVE (UpdateCertificate) and attach a policy; the device then reconnects.',
@@ -140,6 +184,10 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
   CLIENT_ID_TAKEN_OVER: {
     reason: 'Another connection came with the same client id, {clientId}, and replaced this one.',
     remedy: 'Give each device a client id of its own; if the device itself reconnected, nothing is wrong.',
+  },
+  CONNECTION_DELETED: {
+    reason: 'An operator ended the connection of client id {clientId}.',
+    remedy: 'Nothing is wrong with the device; it may connect again.',
   },
   POLICY_DENIED_CONNECT: {
     reason: '{why}',

@@ -7,7 +7,7 @@ export class Candidate implements LiveConnection {
   readonly certificateId: CertificateId | undefined
   readonly clientId: string
   readonly thingName = undefined
-  readonly policyNames: readonly string[] = []
+  readonly bound = undefined
   /** Whether something it may have been admitted by has changed since. */
   hasChanged = false
   /** Why it must not be admitted any more. */
@@ -24,6 +24,9 @@ export class Candidate implements LiveConnection {
 
   /** Only sessions are replaced; of two candidates both become one, and the later stays. */
   endTakenOver(): void {}
+
+  /** It has no connection yet that anybody could mean. */
+  endByOrder(): void {}
 
   hold(): void {
     this.hasChanged = true

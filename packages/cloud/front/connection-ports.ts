@@ -1,4 +1,5 @@
 import type { ReservedService } from '@birthmark/cloud/mqtt'
+import type { ScopedSessions } from '@birthmark/cloud/sessions'
 import type { Timers } from '@birthmark/foundation/kernel'
 import type { AdmissionPorts } from './admission-step.ts'
 import type { Arrivals } from './arrivals.ts'
@@ -10,6 +11,8 @@ import type { TopicService } from './topic-service.ts'
 export interface ConnectionPorts extends AdmissionPorts {
   readonly arrivals: Arrivals
   readonly live: LiveConnections
+  /** Absent when every session ends with its connection. */
+  readonly sessions: ScopedSessions | undefined
   /** The names of {@link services}, shared by all sessions. */
   readonly serviceNames: ReadonlySet<ReservedService>
   readonly services: ReadonlyMap<ReservedService, TopicService>

@@ -34,6 +34,15 @@ for (const protocolVersion of [4, 5] as const) {
   })
 }
 
+test('where first connections are inline, the first CONNECT succeeds', async (context) => {
+  const cloud = await openTestCloud(context, { firstConnection: 'inline' })
+  const device = await cloud.device('press-7')
+  const client = cloud.client(device, { clientId: 'press-7' })
+  await connected(client)
+  await client.publishAsync('dt/press-7/x', 'here', { qos: 1 })
+  assert.equal((await cloud.scoped.certificate(idOf(device.certificate)))?.status, 'ACTIVE')
+})
+
 test('several first connections of one device at once provision it once', async (context) => {
   const cloud = await openTestCloud(context)
   const device = await cloud.device('press-7')

@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Bus } from '@birthmark/cloud/bus'
 import type { BrokerProfile } from '@birthmark/cloud/mqtt'
 import type { Registry, Scope } from '@birthmark/cloud/registry'
+import type { SessionLimits, SessionStore } from '@birthmark/cloud/sessions'
 import type { Clock, Entropy, Log, Timers } from '@birthmark/foundation/kernel'
 import type { AttemptSource } from './attempt.ts'
 import type { FrontLimits } from './limits.ts'
@@ -49,8 +50,15 @@ export interface FrontOptions {
   readonly services?: readonly TopicService[]
   /** What a 3.1.1 client sees when its policy denies iot:Connect: its connection closes (AWS IoT), or CONNACK 5. */
   readonly deniedConnect?: 'close' | 'connack'
+  /** Whether a device that its first connection has provisioned connects again (`close`, AWS IoT) or is let in. */
+  readonly firstConnection?: 'close' | 'inline'
   /** What a 3.1.1 client sees when its policy denies iot:Subscribe: its connection closes (AWS IoT), or SUBACK 0x80. */
   readonly deniedSubscribe?: 'close' | 'suback'
+  /**
+   * Keeps the sessions that outlive their connections. The front uses it until it is closed and leaves it open. Without
+   * it every session ends with its connection, and clients are told so.
+   */
+  readonly sessions?: { readonly store: SessionStore; readonly limits?: Partial<SessionLimits> }
   /** Limits that differ from {@link FRONT_LIMITS}. */
   readonly limits?: Partial<FrontLimits>
 }
@@ -65,6 +73,18 @@ export interface Front {
    * @throws `ENDPOINT_UNUSABLE` (operator)
    */
   exchangeEndpoint(endpoint: Endpoint): void
+  /**
+   * Ends the connection of a client, if it has one (DISCONNECT 0x98), as AWS IoT's DeleteConnection does.
+   *
+   * @param choice.cleanSession Whether its session ends too, connected or not, with the messages that wait for it.
+   * @param choice.preventWill Whether its will is not published.
+   * @returns whether there was a connection, or a session that ended
+   */
+  endConnection(
+    scope: Scope,
+    clientId: string,
+    choice?: { readonly cleanSession?: boolean; readonly preventWill?: boolean },
+  ): boolean
   /** Stops listening, ends every session (DISCONNECT 0x8B), and resolves when every socket is closed. */
   close(): Promise<void>
 }

@@ -3,6 +3,7 @@ import { createServer as createTlsServer, type TLSSocket, type Server as TlsServ
 import { AWS_PROFILE } from '@birthmark/cloud/mqtt'
 import { TemplateCache } from '@birthmark/cloud/provisioning'
 import type { Scope } from '@birthmark/cloud/registry'
+import { Sessions } from '@birthmark/cloud/sessions'
 import { messageOf } from '@birthmark/foundation/kernel'
 import { Arrivals } from './arrivals.ts'
 import type { AttemptCause } from './attempt.ts'
@@ -43,6 +44,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
       addresses,
       attempts: front.attempts,
       exchangeEndpoint: (endpoint) => front.exchangeEndpoint(endpoint),
+      endConnection: (scope, clientId, choice) => front.endConnection(scope, clientId, choice ?? {}),
       close: () => front.close(),
     }
   } catch (error) {
@@ -56,6 +58,7 @@ class RunningFront {
   readonly #options: FrontOptions
   readonly #limits: FrontLimits
   readonly #arrivals: Arrivals
+  readonly #sessions: Sessions | undefined
   /** By account and region; made when the first client of a scope comes. */
   readonly #portsByScope = new Map<string, ConnectionPorts>()
   readonly #stopFollowing: () => void
@@ -72,6 +75,9 @@ class RunningFront {
     this.#options = options
     this.#limits = { ...FRONT_LIMITS, ...options.limits }
     this.#arrivals = new Arrivals(options.timers, this.#limits)
+    // Before anybody can publish: what is stored has subscriptions.
+    this.#sessions =
+      options.sessions && new Sessions({ ...options, ...options.sessions, limits: options.sessions.limits ?? {} })
     this.attempts = new AttemptLog({ ...options, limits: this.#limits, defaultScope: options.names.defaultScope })
     this.#stopFollowing = options.registry.onCommit((scope, changes) =>
       this.#portsByScope.get(keyOf(scope))?.live.apply(changes),
@@ -112,7 +118,18 @@ class RunningFront {
     for (const connection of this.#connections) connection.shutDown()
     for (const socket of this.#handedOver) socket.destroy()
     await Promise.all(closed)
+    this.#sessions?.close()
     this.#stopFollowing()
+  }
+
+  endConnection(
+    scope: Scope,
+    clientId: string,
+    { cleanSession = false, preventWill = false }: { readonly cleanSession?: boolean; readonly preventWill?: boolean },
+  ): boolean {
+    const hadConnection = this.#portsOf(scope).live.endByOrder(clientId, { withoutWill: preventWill })
+    const hadSession = cleanSession && this.#sessions?.in(scope).end(clientId) === true
+    return hadConnection || hadSession
   }
 
   exchangeEndpoint(endpoint: Endpoint): void {
@@ -161,7 +178,8 @@ class RunningFront {
     const key = keyOf(scope)
     const known = this.#portsByScope.get(key)
     if (known !== undefined) return known
-    const ports = connectionPorts(this.#options, scope, { arrivals: this.#arrivals, limits: this.#limits })
+    const shared = { arrivals: this.#arrivals, limits: this.#limits, sessions: this.#sessions?.in(scope) }
+    const ports = connectionPorts(this.#options, scope, shared)
     this.#portsByScope.set(key, ports)
     return ports
   }
@@ -184,12 +202,13 @@ class RunningFront {
 function connectionPorts(
   options: FrontOptions,
   scope: Scope,
-  shared: Pick<ConnectionPorts, 'arrivals' | 'limits'>,
+  shared: Pick<ConnectionPorts, 'arrivals' | 'limits' | 'sessions'>,
 ): ConnectionPorts {
   const { clock, entropy, log, names, timers } = options
   const registry = options.registry.in(scope)
   const bus = options.busOf(scope)
-  const profile = options.profile ?? AWS_PROFILE
+  const asked = options.profile ?? AWS_PROFILE
+  const profile = shared.sessions === undefined ? { ...asked, sessionExpiryMax: 0 } : asked
   return {
     ...shared,
     registry,
@@ -200,6 +219,7 @@ function connectionPorts(
     elsewhere: new Elsewhere(options.registry, scope),
     profile,
     deniedConnect: options.deniedConnect ?? 'close',
+    firstConnection: options.firstConnection ?? 'close',
     deniedSubscribe: options.deniedSubscribe ?? 'close',
     serviceNames: new Set((options.services ?? []).map(({ name }) => name)),
     services: new Map((options.services ?? []).map((service) => [service.name, service])),

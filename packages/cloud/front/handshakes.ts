@@ -1,16 +1,21 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { Server, TLSSocket } from 'node:tls'
 import type { Arrivals } from './arrivals.ts'
 import type { AttemptCause } from './attempt.ts'
 import { attemptCause } from './attempt-causes.ts'
 import type { AttemptLog, AttemptRecord } from './attempt-log.ts'
+import { readClientHello } from './client-hello.ts'
 import { peerOf } from './peer.ts'
+import { causeOfTlsError } from './tls-causes.ts'
+import { shownCertificateId } from './tls-facts.ts'
 import type { TlsListener } from './tls-options.ts'
 
 /** A TCP connection whose TLS handshake is not finished. */
 interface Handshake {
   readonly attempt: AttemptRecord
   readonly socket: Socket
+  /** The first bytes that came; kept only until the handshake is settled. */
+  hello?: Uint8Array
 }
 
 /** What following the handshakes of a server needs. */
@@ -48,21 +53,34 @@ export function followHandshakes(server: Server, options: HandshakeOptions): (ca
     socket.destroy()
   }
 
+  // Node's own listener, which begins TLS. A ClientHello explains a failure only to those who have looked at it before.
+  const begin = server.listeners('connection')
+  server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket)
     if (peer === undefined || !options.admits(socket)) return void socket.destroy()
     const attempt = options.attempts.open({ listener: options.listener, remoteAddress: peer.address })
-    const handshake = { attempt, socket }
+    const handshake: Handshake = { attempt, socket }
     pending.set(peer.key, handshake)
     socket.on('close', () => {
       // The client's port may have come back in another connection already.
-      if (pending.get(peer.key) === handshake) fail(peer.key, handshakeFailed('the client closed the connection'))
+      if (pending.get(peer.key) === handshake) fail(peer.key, handshakeFailed(CLOSED))
     })
     options.arrivals.expect(handshake, 'tls', (cause) => fail(peer.key, cause))
+    socket.on('error', () => undefined)
+    socket.once('readable', () => {
+      const hello: unknown = socket.read()
+      if (!(hello instanceof Uint8Array)) return
+      handshake.hello = hello
+      socket.unshift(hello)
+      for (const listener of begin) Reflect.apply(listener, server, [socket])
+    })
   })
   server.on('tlsClientError', (error, socket) => {
-    const peer = peerOf(socket)
-    if (peer !== undefined) fail(peer.key, handshakeFailed(describeTlsError(error)))
+    const peer = peerOf(socket) ?? peerBelow(socket)
+    const handshake = peer && pending.get(peer.key)
+    if (peer === undefined || handshake === undefined) return
+    fail(peer.key, causeOfFailure(error, socket, handshake))
   })
   server.on('secureConnection', (socket) => {
     const peer = peerOf(socket)
@@ -79,27 +97,26 @@ function handshakeFailed(why: string): AttemptCause {
   return attemptCause('TLS_HANDSHAKE_FAILED', { why })
 }
 
-/** Says what OpenSSL found, in words that name the side at fault where they are known. */
-function describeTlsError(error: Error): string {
-  const reason = 'reason' in error && typeof error.reason === 'string' ? error.reason : undefined
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : 'no code'
-  if (reason === undefined) return code === 'ECONNRESET' ? 'the client closed the connection' : `OpenSSL says ${code}`
-  return TLS_ERRORS.get(reason) ?? `OpenSSL says "${reason}"`
+/** A client that sends its alert and hangs up at once is gone when the alert is read; its TCP socket still knows it. */
+function peerBelow(socket: TLSSocket): ReturnType<typeof peerOf> {
+  const below: unknown = Reflect.get(socket, '_parent')
+  return below instanceof Socket ? peerOf(below) : undefined
 }
 
-/** OpenSSL's reason strings; those that begin with a version are alerts that the client sent (RFC 8446 §6.2). */
-const TLS_ERRORS: ReadonlyMap<string, string> = new Map([
-  ['http request', 'the client speaks HTTP without TLS'],
-  ['wrong version number', 'the client does not speak TLS'],
-  ['unsupported protocol', 'the client offers no TLS version from 1.2 on'],
-  ['no shared cipher', 'the client offers no cipher suite with ECDHE and AEAD'],
-  ['no application protocol', 'the client offers no application protocol (ALPN) that this port speaks'],
-  ['tlsv1 alert unknown ca', 'the client does not trust the issuer of this endpoint’s certificate (unknown_ca)'],
-  ['tlsv1 alert bad certificate', 'the client refuses this endpoint’s certificate (bad_certificate)'],
-  ['sslv3 alert bad certificate', 'the client refuses this endpoint’s certificate (bad_certificate)'],
-  ['sslv3 alert certificate expired', 'the client finds this endpoint’s certificate expired (certificate_expired)'],
-  ['sslv3 alert certificate unknown', 'the client refuses this endpoint’s certificate (certificate_unknown)'],
-  ['ssl/tls alert bad certificate', 'the client refuses this endpoint’s certificate (bad_certificate)'],
-  ['ssl/tls alert certificate expired', 'the client finds this endpoint’s certificate expired (certificate_expired)'],
-  ['ssl/tls alert certificate unknown', 'the client refuses this endpoint’s certificate (certificate_unknown)'],
-])
+/** Notes what the client had offered, and says why its handshake failed. */
+function causeOfFailure(error: Error, socket: TLSSocket, { attempt, hello }: Handshake): AttemptCause {
+  const offered = hello && readClientHello(hello)
+  if (offered !== undefined) {
+    const { sni, alpn, versions } = offered
+    attempt.show({ sni })
+    attempt.step(
+      'tls',
+      `offered ${versions.join(', ')}, server name ${sni ?? 'none'}, protocol ${alpn.join(', ') || 'none'}`,
+    )
+  }
+  const certificateId = shownCertificateId(socket)
+  if (certificateId !== undefined) attempt.show({ certificateId })
+  return causeOfTlsError(error, offered, certificateId)
+}
+
+const CLOSED = 'the client closed the connection without an alert, as some do that do not trust this endpoint'

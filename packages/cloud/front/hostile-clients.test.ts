@@ -95,7 +95,7 @@ test('what does not speak TLS ends in an attempt that says so', async (context) 
   }
   await cloud.untilLogged('front.connection', () => connections(cloud).length === sent.length)
   const reasons = cloud.front.attempts.list({ outcome: 'refused' }).map(({ cause }) => cause)
-  assert.deepEqual(new Set(reasons.map((cause) => cause?.code)), new Set(['TLS_HANDSHAKE_FAILED']))
+  assert.deepEqual(new Set(reasons.map((cause) => cause?.code)), new Set(['TLS_EXPECTED', 'TLS_HANDSHAKE_FAILED']))
   assert.ok(reasons.some((cause) => cause?.reason.includes('speaks HTTP without TLS')))
   assert.ok(reasons.some((cause) => cause?.reason.includes('does not speak TLS')))
 })

@@ -1,28 +1,42 @@
-import type { AcceptedConnect } from '@birthmark/cloud/mqtt'
 import {
   type BoundPolicies,
   bindPolicies,
   type NamedPolicy,
+  type PolicyContext,
   type PolicyDocument,
   type PolicyThing,
   parsePolicyDocument,
 } from '@birthmark/cloud/policy'
-import type { ScopedRegistry, ThingPrincipal } from '@birthmark/cloud/registry'
+import type { CertificateId, ScopedRegistry, ThingPrincipal } from '@birthmark/cloud/registry'
 import { BoundedMap } from './bounded-map.ts'
 import type { ClientCertificate } from './client-certificate.ts'
-import { policyContext } from './policy-context.ts'
+import { type ConnectFacts, policyContext } from './policy-context.ts'
 
 /** Who a connection is, as far as its policies care. */
 export interface Identity {
   readonly certificate: ClientCertificate
-  readonly accepted: AcceptedConnect
-  readonly remoteAddress: string
+  /** What its CONNECT said; without a client id it is nobody's thing. */
+  readonly accepted: ConnectFacts
+  readonly remoteAddress: string | undefined
+}
+
+/** The policies of an identity and what their variables stand for. */
+export interface PolicySources {
+  readonly policies: readonly NamedPolicy[]
+  readonly context: PolicyContext
+  /** The thing groups that the thing is in, and those above them. */
+  readonly groupNames: readonly string[]
+  readonly thingName: string | undefined
+  /** The thing that the certificate belongs to exclusively. */
+  readonly exclusiveThingName: string | undefined
 }
 
 /** The policies of an identity, bound to it, and what they depend on. */
 export interface BoundIdentity {
   readonly policies: BoundPolicies
   readonly policyNames: readonly string[]
+  /** The thing groups whose policies are among them: those that the thing is in, and those above. */
+  readonly groupNames: readonly string[]
   readonly thingName: string | undefined
   /** The thing that the certificate belongs to exclusively. */
   readonly exclusiveThingName: string | undefined
@@ -39,24 +53,43 @@ export class Identities {
 
   /** Binds what is attached now. @throws `POLICY_MALFORMED`, faults of the store */
   async bind(identity: Identity): Promise<BoundIdentity> {
+    const { policies, context, ...names } = await this.load(identity)
+    const policyNames = policies.map(({ name }) => name)
+    return { policies: bindPolicies(policies, context), policyNames, ...names }
+  }
+
+  /** Reads what is attached now. @throws `POLICY_MALFORMED`, faults of the store */
+  async load(identity: Identity): Promise<PolicySources> {
     const attachments = await this.#registry.thingsOfPrincipal(identity.certificate.id)
     const thing = await this.#thing(attachments, identity.accepted.clientId)
-    const policies = (await this.#registry.attachedPolicies(identity.certificate.id)).map(
-      ({ name, document }): NamedPolicy => {
-        return { name, document: this.#documents.take(document, () => parsePolicyDocument(document)) }
-      },
-    )
+    const { catalog } = this.#registry
+    const attached = await this.#registry.attachedPolicies(identity.certificate.id)
+    const groupNames = thing === undefined ? [] : await catalog.groupNamesAround(thing.name)
+    const ofGroups = groupNames.length === 0 || thing === undefined ? [] : await catalog.policiesOfThing(thing.name)
+    const every = new Map([...attached, ...ofGroups].map((policy) => [policy.name, policy]))
+    const texts = every.size > 0 ? [...every.values()] : await this.#claimed(identity.certificate.id)
+    const policies = texts.map(({ name, document }): NamedPolicy => {
+      return { name, document: this.#documents.take(document, () => parsePolicyDocument(document)) }
+    })
     const context = policyContext({ ...identity, scope: this.#registry.scope, thing })
     return {
-      policies: bindPolicies(policies, context),
-      policyNames: policies.map(({ name }) => name),
+      policies,
+      context,
+      groupNames,
       thingName: thing?.name,
       exclusiveThingName: attachments.find(({ exclusive }) => exclusive)?.thingName,
     }
   }
 
+  /** A claim of a trusted user has the policy that it was made with, and no other. */
+  async #claimed(id: CertificateId): Promise<readonly { readonly name: string; readonly document: string }[]> {
+    const claim = await this.#registry.provisioning.claim(id)
+    if (claim === undefined) return []
+    return [{ name: `claim of template ${claim.templateName}`, document: claim.policyDocument }]
+  }
+
   /** The thing named like the client, if attached; else the one that the certificate is attached to exclusively. */
-  async #thing(attachments: readonly ThingPrincipal[], clientId: string): Promise<PolicyThing | undefined> {
+  async #thing(attachments: readonly ThingPrincipal[], clientId: string | undefined): Promise<PolicyThing | undefined> {
     const attachment =
       attachments.find(({ thingName }) => thingName === clientId) ?? attachments.find(({ exclusive }) => exclusive)
     return attachment === undefined ? undefined : this.#registry.thing(attachment.thingName)

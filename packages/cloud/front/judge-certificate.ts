@@ -2,7 +2,8 @@ import type { CaCertificateRecord } from '@birthmark/cloud/registry'
 import { isFault } from '@birthmark/foundation/kernel'
 import { Certificate, formatName, type KeyAlgorithm, RSA_BITS_MAX, RSA_BITS_MIN } from '@birthmark/foundation/x509'
 import { type Admission, type AdmissionPorts, found, type Refusal, refuse } from './admission-step.ts'
-import type { ClientCertificate } from './client-certificate.ts'
+import type { AttemptCauseContext } from './attempt-causes.ts'
+import { ClientCertificate } from './client-certificate.ts'
 import { STATUS_CAUSES } from './status-causes.ts'
 
 /** Without a certificate there is nothing to judge. */
@@ -33,16 +34,46 @@ export async function findIssuer(admission: Admission, ports: AdmissionPorts): P
     })
   }
   const context = { certificateId: certificate.id, issuer: formatName(content.issuer) }
+  const misuse = whyNotForClients(content)
   const issuer = await ports.authorities.issuerOf(content)
-  if (issuer.found === 'issuer') return judgeIssuer(admission, issuer.ca, ports)
+  if (issuer.found === 'issuer') {
+    const refusal = judgeIssuer(admission, issuer.ca, ports)
+    if (refusal !== undefined || misuse === undefined) return refusal
+    return refuse('CERTIFICATE_KEY_USAGE', { ...context, why: misuse })
+  }
   if (record !== undefined) return pending(admission, 'and no registered CA provisions it')
   const registeredAt = await ports.elsewhere.certificate(certificate.id)
   if (registeredAt !== undefined) return refuse('CERTIFICATE_ELSEWHERE', { ...context, where: registeredAt })
   const issuerAt = await ports.elsewhere.issuerOf(content)
   if (issuerAt !== undefined) return refuse('ISSUER_ELSEWHERE', { ...context, where: issuerAt })
   if (issuer.found === 'namesakes') return refuse('CERTIFICATE_SIGNATURE_INVALID', context)
-  if (content.subjectHash !== content.issuerHash) return refuse('ISSUER_NOT_REGISTERED', context)
+  if (content.subjectHash !== content.issuerHash) return judgeUnknownIssuer(admission, context, ports)
   return refuse('CERTIFICATE_NOT_REGISTERED', { ...context, why: 'it is self-signed, so no CA can vouch for it' })
+}
+
+/** Says what stands above an issuer that is not registered, as far as the client has sent it. */
+async function judgeUnknownIssuer(
+  admission: Admission,
+  context: AttemptCauseContext,
+  { authorities }: AdmissionPorts,
+): Promise<Refusal> {
+  const sent = found(admission, 'presented').issuerSent()
+  if (sent === undefined) return refuse('ISSUER_NOT_REGISTERED', { ...context, sent: 'no certificate of it' })
+  const issuer = readContent(new ClientCertificate(found(admission, 'certificate').id, sent))
+  if (!(issuer instanceof Certificate)) return refuse('ISSUER_NOT_REGISTERED', { ...context, sent: 'one unreadable' })
+  const above = await authorities.issuerOf(issuer)
+  if (above.found !== 'issuer') return refuse('ISSUER_NOT_REGISTERED', { ...context, sent: 'its certificate' })
+  return refuse('CHAIN_INCOMPLETE', { ...context, caId: above.ca.id, caName: formatName(issuer.issuer) })
+}
+
+/** RFC 5280 §4.2.1.3 and §4.2.1.12: what is not said is allowed. */
+function whyNotForClients({ keyUsage, extendedKeyUsage }: Certificate): string | undefined {
+  if (keyUsage !== undefined && !keyUsage.includes('digitalSignature')) {
+    return `its key usage is ${keyUsage.join(', ') || 'empty'}, without digitalSignature`
+  }
+  if (extendedKeyUsage === undefined || extendedKeyUsage.some((purpose) => CLIENT_PURPOSES.has(purpose)))
+    return undefined
+  return `its extended key usage is ${extendedKeyUsage.join(', ')}, without clientAuth`
 }
 
 function readContent(certificate: ClientCertificate): Certificate | Refusal {
@@ -116,3 +147,6 @@ function pending(admission: Admission, why: string): Refusal {
 function iso(at: number): string {
   return new Date(at).toISOString()
 }
+
+/** Extended key usages that a TLS client may have. */
+const CLIENT_PURPOSES: ReadonlySet<string> = new Set(['clientAuth', 'any'])

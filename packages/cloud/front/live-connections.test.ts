@@ -14,7 +14,7 @@ class Probe implements LiveConnection {
   readonly certificateId: CertificateId
   readonly clientId: string
   thingName: string | undefined
-  policyNames: readonly string[] = ['device']
+  bound = { policyNames: ['device'], groupNames: ['hall'] }
   onRebind: (() => void) | undefined
 
   constructor(id: CertificateId, clientId: string, thingName?: string) {
@@ -29,6 +29,10 @@ class Probe implements LiveConnection {
 
   endTakenOver(): void {
     this.done.push('taken over')
+  }
+
+  endByOrder({ withoutWill }: { readonly withoutWill: boolean }): void {
+    this.done.push(withoutWill ? 'ended without will' : 'ended')
   }
 
   hold(): void {

@@ -22,11 +22,14 @@ export interface LiveConnection {
   readonly clientId: string
   /** Another thing than the one of its client id, when the certificate is attached to it exclusively. */
   readonly thingName: string | undefined
-  readonly policyNames: readonly string[]
+  /** What its policies came from; absent before they were loaded. */
+  readonly bound: { readonly policyNames: readonly string[]; readonly groupNames: readonly string[] } | undefined
   /** Ends it: its certificate may no longer connect. */
   endRevoked(revocation: Revocation): void
   /** Ends it: another connection has come with its client id. */
   endTakenOver(): void
+  /** Ends it because an operator wants it to end. */
+  endByOrder(choice: { readonly withoutWill: boolean }): void
   /** Lets it decide nothing more until {@link rebind} has resolved and {@link release} is called. */
   hold(): void
   /** Loads its policies anew. Must not reject. */
@@ -73,10 +76,17 @@ export class LiveConnections {
   }
 
   /** Ends the other connections with this one's client id (MQTT 5.0 §3.1.4 [MQTT-3.1.4-3]). */
-  takeOver(connection: LiveConnection): void {
+  takeOver(connection: Pick<LiveConnection, 'clientId'>): void {
     for (const other of this.#byName.of(connection.clientId)) {
       if (other !== connection && other.clientId === connection.clientId) other.endTakenOver()
     }
+  }
+
+  /** Ends the connection of a client; gives false when it has none. */
+  endByOrder(clientId: string, choice: { readonly withoutWill: boolean }): boolean {
+    const found = this.#byName.of(clientId).filter((connection) => connection.clientId === clientId)
+    for (const connection of found) connection.endByOrder(choice)
+    return found.length > 0
   }
 
   /** Acts on changes that were committed, before anybody else learns of them. */
@@ -94,11 +104,17 @@ export class LiveConnections {
   }
 
   #applyOne(change: Change): void {
+    if (isQuiet(change)) return
     switch (change.do) {
       case 'set-certificate-status':
         return change.to === 'ACTIVE' ? undefined : this.#revoke(change.id, change.to)
       case 'delete-certificate':
+      case 'remove-transferred':
         return this.#revoke(change.id, 'deleted')
+      case 'send-certificate':
+        return this.#revoke(change.id, 'PENDING_TRANSFER')
+      case 'end-claim':
+        return this.#revoke(change.certificateId, 'deleted')
       case 'attach-policy':
       case 'detach-policy':
       case 'attach-thing-principal':
@@ -111,22 +127,20 @@ export class LiveConnections {
         return this.#refreshAll(this.#byName.of(change.name))
       case 'create-policy-version':
       case 'set-default-policy-version':
-        return this.#refreshAll([...this.#all].filter(({ policyNames }) => policyNames.includes(change.policyName)))
-      // What nobody is attached to yet or any more, and what only concerns connections to come.
-      case 'create-policy':
-      case 'delete-policy':
-      case 'delete-policy-version':
-      case 'register-certificate':
-      case 'register-ca':
-      case 'update-ca':
-      case 'delete-ca':
-      case 'create-template':
-      case 'delete-template':
-      case 'set-registration-code':
-      case 'open-scope':
-      case 'create-access-key':
-        return
+        return this.#refreshAll(this.#whose(({ policyNames }) => policyNames.includes(change.policyName)))
+      case 'add-to-thing-group':
+      case 'remove-from-thing-group':
+        return this.#refreshAll(this.#byName.of(change.thingName))
+      case 'attach-group-policy':
+      case 'detach-group-policy':
+        return this.#refreshAll(this.#whose(({ groupNames }) => groupNames.includes(change.groupName)))
+      case 'delete-thing-group':
+        return this.#refreshAll(this.#whose(({ groupNames }) => groupNames.includes(change.name)))
     }
+  }
+
+  #whose(fits: (bound: NonNullable<LiveConnection['bound']>) => boolean): readonly LiveConnection[] {
+    return [...this.#all].filter(({ bound }) => bound !== undefined && fits(bound))
   }
 
   #revoke(certificateId: CertificateId, status: Revocation['status']): void {
@@ -186,3 +200,57 @@ class Groups<Value extends object> {
 
 /** Connections whose policies are loaded anew in one turn of the event loop: about 10 ms of work. */
 const REBINDS_PER_TURN_MAX = 64
+
+/** Tells whether a change concerns no connection that is there: one that must be acted on has a case above. */
+function isQuiet(change: Change): change is Extract<Change, { readonly do: (typeof QUIET)[number] }> {
+  return QUIET_NAMES.has(change.do)
+}
+
+/** What nobody is attached to yet or any more, and what only concerns connections to come. */
+const QUIET = [
+  'create-policy',
+  'delete-policy',
+  'delete-policy-version',
+  'register-certificate',
+  'register-ca',
+  'update-ca',
+  'delete-ca',
+  'create-template',
+  'delete-template',
+  'update-template',
+  'create-template-version',
+  'delete-template-version',
+  'receive-certificate',
+  'accept-certificate',
+  'return-certificate',
+  'set-registration-code',
+  'open-scope',
+  'create-access-key',
+  'revoke-access-key',
+  'record-audit',
+  'offer-certificate',
+  'use-offer',
+  'end-offer',
+  'create-claim',
+  'create-allow-list',
+  'delete-allow-list',
+  'allow-values',
+  'disallow-value',
+  'use-allowed-value',
+  'create-document',
+  'replace-document',
+  'delete-document',
+  'create-thing-type',
+  'update-thing-type',
+  'deprecate-thing-type',
+  'delete-thing-type',
+  'create-thing-group',
+  'update-thing-group',
+  'create-billing-group',
+  'update-billing-group',
+  'delete-billing-group',
+  'set-billing-group',
+  'tag',
+  'untag',
+] as const
+const QUIET_NAMES: ReadonlySet<string> = new Set(QUIET)

@@ -13,11 +13,13 @@ import {
   type SessionEffect,
   type SessionEnd,
   type SessionInput,
+  type StoredMark,
   serviceOf,
   type TopicFilter,
   topicMatches,
 } from '@birthmark/cloud/mqtt'
 import type { CertificateId } from '@birthmark/cloud/registry'
+import type { Consumer, DurableSession } from '@birthmark/cloud/sessions'
 import { type Driven, drive, messageOf } from '@birthmark/foundation/kernel'
 import type { Principal } from './admission.ts'
 import type { AttemptCause } from './attempt.ts'
@@ -25,10 +27,12 @@ import { attemptCause } from './attempt-causes.ts'
 import type { AttemptRecord } from './attempt-log.ts'
 import { ClientCertificate } from './client-certificate.ts'
 import type { ConnectionPorts } from './connection-ports.ts'
+import { describeEnd, stepOf } from './describe-end.ts'
 import type { BoundIdentity } from './identity.ts'
 import { type LiveConnection, type Revocation, revocationCause } from './live-connections.ts'
 import { causeOfEnd, causeOfError, causeOfRefusal } from './mqtt-causes.ts'
 import { disconnectReasonOf, SessionPresence } from './presence.ts'
+import { SendGate } from './send-gate.ts'
 import { ALLOW_EVERYTHING, IdentityPolicy } from './session-policy.ts'
 import type { ServiceRequest, TopicService } from './topic-service.ts'
 import type { Wire } from './wire.ts'
@@ -43,12 +47,17 @@ export interface SessionOrigin {
 }
 
 /** A session at work: its machine, the bus, its policies, and the wire to its client. */
-export class LiveSession implements LiveConnection, Receiver {
+export class LiveSession implements LiveConnection, Receiver, Consumer {
   readonly connectionId: string
   readonly #origin: SessionOrigin
   readonly #ports: ConnectionPorts
   readonly #policy: IdentityPolicy | undefined
+  readonly #machine: ServerSession
   readonly #driven: Driven<SessionInput>
+  /** What outlives the connection; absent when nothing does. */
+  readonly #durable: DurableSession | undefined
+  /** Holds answers back until what they promise is on disk. */
+  readonly #gate: SendGate | undefined
   #identity: BoundIdentity | undefined
   /** Messages that came while the policies were out of date; their turn comes under the new ones. */
   #held: { readonly delivery: Delivery; readonly qos: 0 | 1 }[] | undefined
@@ -59,27 +68,40 @@ export class LiveSession implements LiveConnection, Receiver {
   #lost = ''
   #hasEnded = false
   #dropped = 0
+  #delayedWill: { readonly message: Message; readonly seconds: number } | undefined
   /** Absent on the listener without TLS, of which nobody is told. */
   #presence: SessionPresence | undefined
 
-  constructor(origin: SessionOrigin, ports: ConnectionPorts) {
+  constructor(origin: SessionOrigin, ports: ConnectionPorts, durable: DurableSession | undefined) {
     const { attempt, principal, accepted } = origin
     this.connectionId = attempt.id
     this.#origin = origin
     this.#ports = ports
     this.#identity = principal === 'anybody' ? undefined : principal.identity
     this.#policy = this.#identity && new IdentityPolicy(this.#identity.policies, ports.registry.scope)
-    const session = new ServerSession({
+    this.#durable = durable
+    this.#gate =
+      durable &&
+      new SendGate(
+        origin.wire,
+        () => this.#pump(),
+        (error) => this.fail(error),
+      )
+    const resumed = durable?.subscriptions ?? []
+    for (const { filter, qos } of resumed) this.#noteAnswers(filter, qos)
+    this.#machine = new ServerSession({
       accepted,
       connectionId: this.connectionId,
       policy: this.#policy ?? ALLOW_EVERYTHING,
       profile: ports.profile,
       services: ports.serviceNames,
       deniedSubscribe: ports.deniedSubscribe,
+      resumed: resumed.map(({ filter }) => filter),
+      mayShare: (filter) => ports.bus.mayShare(filter),
       now: ports.clock.now(),
     })
     const { clock, timers } = ports
-    this.#driven = drive(session, { clock, timers, perform: (effect) => this.#performSafely(effect) })
+    this.#driven = drive(this.#machine, { clock, timers, perform: (effect) => this.#performSafely(effect) })
   }
 
   get certificateId(): CertificateId | undefined {
@@ -95,8 +117,20 @@ export class LiveSession implements LiveConnection, Receiver {
     return this.#identity?.thingName
   }
 
-  get policyNames(): readonly string[] {
-    return this.#identity?.policyNames ?? []
+  get bound(): BoundIdentity | undefined {
+    return this.#identity
+  }
+
+  /** Messages of QoS 1 that would be sent at once. */
+  get room(): number {
+    return this.#held === undefined && this.#gate?.isShut !== true ? this.#machine.room : 0
+  }
+
+  /** Answers the client, and lets it have what its session has kept. @param kept What the answer waits for. */
+  begin(connack: Uint8Array, kept: Promise<void> | undefined): void {
+    this.#durable?.attach(this)
+    if (this.#gate !== undefined && kept !== undefined) this.#gate.shut(kept)
+    this.#send(connack)
   }
 
   /** Tells the world that the client is connected; its CONNACK is on its way. */
@@ -112,8 +146,9 @@ export class LiveSession implements LiveConnection, Receiver {
     try {
       this.#driven.receive(input)
       if (input.on === 'packet') this.#presence?.settle(input.packet.type)
+      if (input.on === 'packet' || input.on === 'drained') this.#pump()
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
     }
   }
 
@@ -123,8 +158,10 @@ export class LiveSession implements LiveConnection, Receiver {
     this.receive({ on: 'connection-lost' })
   }
 
-  deliver(delivery: Delivery, qos: 0 | 1): void {
-    if (this.#held === undefined) return this.receive({ on: 'deliver', delivery, qos })
+  deliver(delivery: Delivery, qos: 0 | 1, stored?: StoredMark): void {
+    if (this.#held === undefined) {
+      return this.receive({ on: 'deliver', delivery, qos, ...(stored !== undefined && { stored }) })
+    }
     if (this.#held.length >= this.#ports.profile.outboundQueueCountMax) this.#dropped++
     else this.#held.push({ delivery: new Delivery(keptMessage(delivery.message)), qos })
   }
@@ -135,6 +172,11 @@ export class LiveSession implements LiveConnection, Receiver {
 
   endTakenOver(): void {
     this.endFor(attemptCause('CLIENT_ID_TAKEN_OVER', { clientId: this.clientId }), 'taken-over')
+  }
+
+  endByOrder({ withoutWill }: { readonly withoutWill: boolean }): void {
+    this.#origin.attempt.blame(attemptCause('CONNECTION_DELETED', { clientId: this.clientId }))
+    this.receive({ on: 'close', order: 'administrative', withoutWill })
   }
 
   /** Ends the session in order: its will is published and an MQTT 5 client is told. */
@@ -161,7 +203,7 @@ export class LiveSession implements LiveConnection, Receiver {
       const identity = await this.#ports.identities.bind({ certificate, accepted, remoteAddress })
       this.#exchange(identity)
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
     }
   }
 
@@ -170,6 +212,7 @@ export class LiveSession implements LiveConnection, Receiver {
     this.#held = undefined
     for (const { delivery, qos } of held) this.receive({ on: 'deliver', delivery, qos })
     this.#continueReading()
+    this.#pump()
   }
 
   #exchange(identity: BoundIdentity): void {
@@ -189,24 +232,31 @@ export class LiveSession implements LiveConnection, Receiver {
     try {
       this.#perform(effect)
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
     }
   }
 
   #perform(effect: SessionEffect): void {
     switch (effect.do) {
       case 'send':
-        return this.#origin.wire.send(effect.bytes)
+        return this.#send(effect.bytes)
       case 'publish':
         return this.#publish(effect.message, effect.packetId)
       case 'subscribe':
         this.#presence?.changed(effect.filter)
-        if (effect.filter.startsWith('$')) (this.#answerFilters ??= new Map()).set(effect.filter, effect.qos)
+        this.#noteAnswers(effect.filter, effect.qos)
+        if (this.#durable !== undefined) return this.#gate?.shut(this.#durable.subscribe(effect.filter, effect))
         return this.#ports.bus.subscribe(effect.filter, this, { qos: effect.qos, noLocal: effect.noLocal })
       case 'unsubscribe':
         this.#presence?.changed(effect.filter)
         this.#answerFilters?.delete(effect.filter)
+        if (this.#durable !== undefined) return this.#gate?.shut(this.#durable.unsubscribe(effect.filter))
         this.#ports.bus.unsubscribe(effect.filter, this)
+        return
+      case 'settled':
+        return this.#durable?.settle(effect.stored)
+      case 'delay-will':
+        this.#delayedWill = effect
         return
       case 'refuse':
         return this.#note(effect.cause)
@@ -220,7 +270,7 @@ export class LiveSession implements LiveConnection, Receiver {
         this.#isPaused = false
         return this.#continueReading()
       case 'close':
-        return this.#close(effect.end)
+        return this.#close(effect.end, effect.sessionExpiry)
     }
   }
 
@@ -286,30 +336,52 @@ export class LiveSession implements LiveConnection, Receiver {
     this.#origin.attempt.step(stepOf(refusal), cause.reason)
   }
 
-  #close(end: SessionEnd): void {
+  #close(end: SessionEnd, sessionExpiry: number): void {
     if (end.because === 'fault' || end.because === 'denied') this.#note(end)
     const cause = causeOfEnd(end, this.#ports.registry.scope, this.#lost)
     if (cause !== undefined) this.#origin.attempt.blame(cause)
-    this.#finish(describeEnd(end), disconnectReasonOf(end))
+    this.#finish(describeEnd(end), disconnectReasonOf(end), sessionExpiry)
   }
 
-  #fail(error: unknown): void {
+  /** Ends the session because the server failed. */
+  fail(error: unknown): void {
     this.#ports.log.write('error', 'front.session-failed', { attempt: this.connectionId, why: messageOf(error) })
     this.#origin.attempt.blame(causeOfError(error))
-    this.#finish('the server failed', 'SERVER_ERROR')
+    this.#finish('the server failed', 'SERVER_ERROR', this.#origin.accepted.sessionExpiry)
   }
 
-  #finish(how: string, reason: DisconnectReason): void {
+  #finish(how: string, reason: DisconnectReason, sessionExpiry: number): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.#presence?.ended(reason)
     const { attempt, wire } = this.#origin
     this.#driven.stop()
-    this.#ports.bus.leave(this)
+    this.#leave(sessionExpiry)
     this.#ports.live.remove(this)
     wire.end()
     const dropped = this.#dropped === 0 ? '' : `; ${this.#dropped} messages did not reach the client`
     attempt.end('ended', how + dropped, wire.counts)
+  }
+
+  /** Lets the session go on without a connection, or ends it. */
+  #leave(expiry: number): void {
+    if (this.#durable === undefined) return this.#ports.bus.leave(this)
+    this.#gate?.discard()
+    const will = this.#delayedWill
+    this.#ports.sessions?.release(this.#durable, { expiry, ...(will !== undefined && { will }) })
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (this.#gate === undefined) this.#origin.wire.send(bytes)
+    else this.#gate.send(bytes)
+  }
+
+  #pump(): void {
+    this.#durable?.pump()
+  }
+
+  #noteAnswers(filter: TopicFilter, qos: 0 | 1): void {
+    if (filter.startsWith('$')) (this.#answerFilters ??= new Map()).set(filter, qos)
   }
 
   #presenceFacts(principalIdentifier: string): PresenceFacts {
@@ -321,25 +393,5 @@ export class LiveSession implements LiveConnection, Receiver {
       ipAddress: this.#origin.remoteAddress,
       thingName: this.#identity?.exclusiveThingName,
     }
-  }
-}
-
-function stepOf(refusal: RefusalCause): 'publish' | 'subscribe' {
-  if (refusal.because === 'denied') return refusal.action
-  return /FILTER|SUBSCRIPTION/.test(refusal.fault.code) ? 'subscribe' : 'publish'
-}
-
-function describeEnd(end: SessionEnd): string {
-  switch (end.because) {
-    case 'disconnected':
-      return end.reasonCode === 0 ? 'the client disconnected' : `the client disconnected with reason ${end.reasonCode}`
-    case 'ordered':
-      return `ended by the server: ${end.order}`
-    case 'connection-lost':
-      return 'the connection was lost'
-    case 'fault':
-      return `ended by the server: ${end.fault.code}`
-    case 'denied':
-      return `ended by the server: ${end.action} denied`
   }
 }

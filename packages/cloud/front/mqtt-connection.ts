@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { type Connect, encodePacket, type Packet, refusalAnswer } from '@birthmark/cloud/mqtt'
+import { type AcceptedConnect, type Connect, encodePacket, type Packet, refusalAnswer } from '@birthmark/cloud/mqtt'
+import type { Begun } from '@birthmark/cloud/sessions'
 import { Fault, messageOf } from '@birthmark/foundation/kernel'
 import { type Admitted, admit } from './admission.ts'
 import type { Presented } from './admission-step.ts'
@@ -98,18 +99,22 @@ export class MqttConnection implements WireListener {
   }
 
   /** Lets the client in. What it was admitted by may have changed meanwhile: it is loaded anew before it decides. */
-  #open({ accepted, principal }: Extract<Admitted, { ok: true }>, hasChanged: boolean): void {
-    const { live, profile } = this.#ports
+  #open({ accepted: asked, principal }: Extract<Admitted, { ok: true }>, hasChanged: boolean): void {
+    const { live, profile, sessions } = this.#ports
     const attempt = this.#attempt
-    const origin = { attempt, wire: this.#wire, accepted, remoteAddress: this.#remoteAddress, principal }
-    const session = new LiveSession(origin, this.#ports)
     this.#presented = undefined
-    live.takeOver(session)
+    // The connection before leaves its session, which this one then goes on with.
+    live.takeOver(asked)
+    const begun = sessions?.begin(asked, attempt.id)
+    const accepted = begun?.session === undefined ? withoutSession(asked) : asked
+    const origin = { attempt, wire: this.#wire, accepted, remoteAddress: this.#remoteAddress, principal }
+    const session = new LiveSession(origin, this.#ports, begun?.session)
     live.add(session)
     this.#session = session
-    attempt.step('session', `let in, keep-alive ${accepted.keepAlive} s`)
+    attempt.step('session', `let in, keep-alive ${accepted.keepAlive} s${describeBegun(begun)}`)
     this.#wire.allowPackets(profile.packetBytesMax)
-    this.#wire.send(encodePacket(accepted.connack, accepted.version))
+    const connack = { ...accepted.connack, sessionPresent: begun?.isPresent === true }
+    session.begin(encodePacket(connack, accepted.version), begun?.kept)
     session.announce()
     if (hasChanged) live.refresh(session)
     else this.#wire.resume()
@@ -129,4 +134,19 @@ export class MqttConnection implements WireListener {
     this.#wire.end()
     this.#attempt.end('refused', cause.code, this.#wire.counts)
   }
+}
+
+/** Says that the session ends with its connection, and says so to a 5.0 client that asked for more. */
+function withoutSession(accepted: AcceptedConnect): AcceptedConnect {
+  const { connack, sessionExpiry, version } = accepted
+  if (sessionExpiry === 0) return accepted
+  const properties = version === 4 ? connack.properties : { ...connack.properties, sessionExpiryInterval: 0 }
+  return { ...accepted, sessionExpiry: 0, connack: { ...connack, properties } }
+}
+
+function describeBegun(begun: Begun | undefined): string {
+  if (begun?.session === undefined) return ''
+  const { dropped, record } = begun.session
+  const lost = dropped === 0 ? '' : `, ${dropped} messages did not fit its queue`
+  return begun.isPresent ? `, resumes its session${lost}` : `, begins a session that lasts ${record.expiry} s`
 }

@@ -9,11 +9,16 @@ export function resourceArn(scope: Scope, resource: string): string {
   return `arn:aws:iot:${scope.region}:${scope.account}:${resource}`
 }
 
+/** What of a CONNECT the policies can ask about. */
+export type ConnectFacts = Pick<AcceptedConnect, 'will' | 'wishedPersistence'> & {
+  readonly clientId: string | undefined
+}
+
 /** Says what the policy variables of one connection stand for. */
 export function policyContext(connection: {
   readonly scope: Scope
-  readonly accepted: AcceptedConnect
-  readonly remoteAddress: string
+  readonly accepted: ConnectFacts
+  readonly remoteAddress: string | undefined
   readonly certificate: ClientCertificate
   readonly thing: PolicyThing | undefined
 }): PolicyContext {

@@ -2,11 +2,13 @@ import { registeredEvent } from '@birthmark/cloud/events'
 import { type FirstConnection, provisionFirstConnection, registerPending } from '@birthmark/cloud/provisioning'
 import { sha256 } from '@birthmark/cloud/provisioning/adapters'
 import { type Admission, type AdmissionPorts, found, type Refusal, refuse } from './admission-step.ts'
+import type { AttemptCauseCode } from './attempt.ts'
 
 /**
  * Brings a certificate into the registry that its issuing CA vouches for: with a template the device is provisioned
  * (just-in-time provisioning), without one the certificate waits for somebody's decision (just-in-time registration).
- * Either way this connection ends without a CONNACK, as at AWS IoT, and the device connects again.
+ * Either way this connection ends without a CONNACK, as at AWS IoT, and the device connects again; only where first
+ * connections are `inline` does a device that was provisioned and activated get in at once.
  */
 export async function registerFirstConnection(
   admission: Admission,
@@ -22,15 +24,26 @@ export async function registerFirstConnection(
     : provision(admission, connection, ports)
 }
 
-async function provision(admission: Admission, connection: FirstConnection, ports: AdmissionPorts): Promise<Refusal> {
+/** Judges the certificate as it is registered now: the device is let in at its first connection. */
+async function goOn(admission: Admission, { registry }: AdmissionPorts): Promise<undefined> {
+  const record = await registry.certificate(found(admission, 'certificate').id)
+  if (record !== undefined) admission.record = record
+}
+
+async function provision(
+  admission: Admission,
+  connection: FirstConnection,
+  ports: AdmissionPorts,
+): Promise<Refusal | undefined> {
   const certificateId = found(admission, 'certificate').id
   const outcome = await provisionFirstConnection(ports.registry, connection)
   if (outcome.outcome === 'failed') {
     const { code, reason, remedy } = outcome
     admission.attempt.step('provisioning', `${code}: ${reason}`)
-    return refuse('PROVISIONING_FAILED', { certificateId, why: reason, remedy })
+    return refuse(provisioningCause(code), { certificateId, why: reason, remedy })
   }
   for (const line of outcome.explanation) admission.attempt.step('provisioning', line)
+  if (ports.firstConnection === 'inline' && outcome.status === 'ACTIVE') return goOn(admission, ports)
   const thing = outcome.thingName === undefined ? 'no thing' : `thing ${outcome.thingName}`
   return refuse('PROVISIONED_FIRST_CONNECTION', { certificateId, why: `${thing}, certificate ${outcome.status}` })
 }
@@ -52,3 +65,17 @@ async function register(admission: Admission, connection: FirstConnection, ports
   )
   return refuse('REGISTERED_PENDING_ACTIVATION', { certificateId, caId })
 }
+
+/** Says what kind of trouble a fault of the provisioning room is. */
+function provisioningCause(code: string): AttemptCauseCode {
+  if (MISSING_PARAMETERS.has(code)) return 'PARAMETER_MISSING'
+  return TEMPLATE_TROUBLE.test(code) ? 'TEMPLATE_INVALID' : 'PROVISIONING_FAILED'
+}
+
+const MISSING_PARAMETERS: ReadonlySet<string> = new Set([
+  'TEMPLATE_PARAMETER_UNAVAILABLE',
+  'PROVISIONING_PARAMETER_MISSING',
+  'PROVISIONING_SUBJECT_ATTRIBUTE_MISSING',
+])
+/** What has a place in the template: how it is written, and what it makes of the parameters. */
+const TEMPLATE_TROUBLE = /^TEMPLATE_|_(?:VALUE_TOO_LONG|VALUE_INVALID|OUT_OF_RANGE|ENTRY_MISSING|POLICY_MALFORMED)$/

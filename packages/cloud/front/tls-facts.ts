@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { certificateId } from '@birthmark/cloud/registry'
+import { type CertificateId, certificateId } from '@birthmark/cloud/registry'
 import type { Presented } from './admission-step.ts'
 import type { AttemptRecord } from './attempt-log.ts'
 import { ClientCertificate } from './client-certificate.ts'
@@ -13,7 +13,13 @@ export function readTlsFacts(socket: TLSSocket, attempt: AttemptRecord): Present
   const tlsVersion = socket.getProtocol() ?? undefined
   attempt.show({ sni, alpn, tlsVersion })
   attempt.step('tls', `${tlsVersion ?? 'TLS'}, server name ${sni ?? 'none'}, protocol ${alpn ?? 'none'}`)
-  return { sni, alpn, certificate: readClientCertificate(socket, attempt) }
+  return { sni, alpn, certificate: readClientCertificate(socket, attempt), issuerSent: () => issuerSent(socket) }
+}
+
+/** Gives the id of the certificate that a client showed in a handshake that failed; it proves nothing. */
+export function shownCertificateId(socket: TLSSocket): CertificateId | undefined {
+  const der = socket.getPeerX509Certificate()?.raw
+  return der === undefined ? undefined : certificateId(hash('sha256', der, 'hex'))
 }
 
 function readClientCertificate(socket: TLSSocket, attempt: AttemptRecord): ClientCertificate | undefined {
@@ -23,4 +29,9 @@ function readClientCertificate(socket: TLSSocket, attempt: AttemptRecord): Clien
   if (der === undefined || id === undefined) return undefined
   attempt.show({ certificateId: id })
   return new ClientCertificate(id, der)
+}
+
+/** DER of the certificate of the issuer, if the client sent it along. */
+function issuerSent(socket: TLSSocket): Uint8Array | undefined {
+  return socket.getPeerX509Certificate()?.issuerCertificate?.raw
 }

@@ -20,12 +20,27 @@ test('3.1.1: the answer is plain, and says that there is no session', () => {
     const accepted = acceptedConnect(4, { cleanStart })
     assert.equal(toHex(encodePacket(accepted.connack, 4)), '20020000')
     assert.equal(accepted.wishedPersistence, !cleanStart)
+    assert.equal(accepted.sessionExpiry, cleanStart ? 0 : 3600)
   }
+})
+
+test('5.0: a session lasts as the client wishes, up to the limit, and the client is told when it is less', () => {
+  const granted = (sessionExpiryInterval: number, limit = 3600): (number | undefined)[] => {
+    const profile = { ...AWS_PROFILE, sessionExpiryMax: limit }
+    const { sessionExpiry, connack } = acceptedConnect(5, { properties: { sessionExpiryInterval } }, profile)
+    return [sessionExpiry, connack.properties.sessionExpiryInterval]
+  }
+  assert.deepEqual(granted(0), [0, undefined])
+  assert.deepEqual(granted(3600), [3600, undefined])
+  assert.deepEqual(granted(3601), [3600, 3600])
+  assert.deepEqual(granted(0xffff_ffff), [3600, 3600])
+  assert.deepEqual(granted(1, 0), [0, 0])
+  assert.equal(acceptedConnect(5, { cleanStart: false }).sessionExpiry, 0)
 })
 
 test('5.0: the answer says what there is and what there is not', () => {
   const { connack } = acceptedConnect(5, {
-    properties: { sessionExpiryInterval: 3600 },
+    properties: { sessionExpiryInterval: 7200 },
     keepAlive: 0,
     cleanStart: false,
   })
@@ -34,7 +49,7 @@ test('5.0: the answer says what there is and what there is not', () => {
     sessionPresent: false,
     reasonCode: 0,
     properties: {
-      sessionExpiryInterval: 0,
+      sessionExpiryInterval: 3600,
       serverKeepAlive: 1200,
       receiveMaximum: 100,
       topicAliasMaximum: 8,
@@ -43,7 +58,7 @@ test('5.0: the answer says what there is and what there is not', () => {
       maximumPacketSize: 149_504,
       wildcardSubscriptionAvailable: true,
       subscriptionIdentifiersAvailable: false,
-      sharedSubscriptionAvailable: false,
+      sharedSubscriptionAvailable: true,
     },
   })
 })
@@ -94,7 +109,7 @@ test('a will is copied, without what does not travel', () => {
   payload.fill(0)
   correlationData.fill(0)
   const kept = { correlationData: Uint8Array.of(3), contentType: 'x' }
-  assert.deepEqual(will, { topic: 'will', payload: Uint8Array.of(1, 2), qos: 1, properties: kept })
+  assert.deepEqual(will, { topic: 'will', payload: Uint8Array.of(1, 2), qos: 1, properties: kept, delay: 60 })
 })
 
 test('the longest client identifiers pass', () => {

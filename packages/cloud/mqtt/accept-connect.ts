@@ -22,7 +22,11 @@ export interface AcceptedConnect {
   readonly clientPacketBytesMax: number
   /** QoS 1 messages on their way to the client, at most: its Receive Maximum or the profile's limit, the lower one. */
   readonly outboundInflightMax: number
-  /** Whether the client wished its session to outlive the connection; it does not here. */
+  /** Whether the client wishes to begin without what an earlier connection left. */
+  readonly cleanStart: boolean
+  /** Seconds that the session outlives its connection, as granted; 0: not at all. */
+  readonly sessionExpiry: number
+  /** Whether the client wished its session to outlive the connection, granted or not. */
   readonly wishedPersistence: boolean
   /** The answer to send when the client is let in. */
   readonly connack: Connack
@@ -73,7 +77,8 @@ function accept(connect: Connect, profile: BrokerProfile, entropy: Entropy): Acc
   if (properties.authenticationMethod !== undefined) throw mqttFault('MQTT_AUTHENTICATION_METHOD_UNSUPPORTED')
   const clientId = parseClientId(connect, profile) ?? `auto-${toHex(entropy.bytes(16))}`
   const keepAlive = clampKeepAlive(connect.keepAlive, profile)
-  const wishedExpiry = properties.sessionExpiryInterval ?? 0
+  const wishedExpiry = wishedSessionExpiry(connect)
+  const sessionExpiry = Math.min(wishedExpiry, profile.sessionExpiryMax)
   return {
     ok: true,
     version,
@@ -82,12 +87,15 @@ function accept(connect: Connect, profile: BrokerProfile, entropy: Entropy): Acc
     will: connect.will === undefined ? undefined : acceptWill(connect.will, profile),
     clientPacketBytesMax: parseClientPacketBytesMax(connect, profile),
     outboundInflightMax: Math.min(properties.receiveMaximum ?? 65_535, profile.outboundInflightMax),
-    wishedPersistence: version === 4 ? !connect.cleanStart : wishedExpiry > 0,
+    cleanStart: connect.cleanStart,
+    sessionExpiry,
+    wishedPersistence: wishedExpiry > 0,
     connack: {
       type: 'connack',
       sessionPresent: false,
       reasonCode: 0,
-      properties: version === 4 ? NO_PROPERTIES : connackProperties(connect, clientId, keepAlive, profile),
+      properties:
+        version === 4 ? NO_PROPERTIES : connackProperties(connect, { clientId, keepAlive, sessionExpiry }, profile),
     },
   }
 }
@@ -102,6 +110,12 @@ function parseClientId({ clientId, cleanStart, protocolVersion }: Connect, profi
   }
   if (clientId.startsWith('$') || utf8Length(clientId) > max) throw mqttFault('MQTT_CLIENT_ID_INVALID', { max })
   return clientId
+}
+
+/** MQTT 3.1.1 has no interval: a session that is not clean lasts (§3.1.2.4). */
+function wishedSessionExpiry({ protocolVersion, cleanStart, properties }: Connect): number {
+  if (protocolVersion === 4) return cleanStart ? 0 : Number.POSITIVE_INFINITY
+  return properties.sessionExpiryInterval ?? 0
 }
 
 function clampKeepAlive(wished: number, { keepAliveMin, keepAliveMax }: BrokerProfile): number {
@@ -119,12 +133,11 @@ function parseClientPacketBytesMax({ properties }: Connect, profile: BrokerProfi
 /** Says what this broker does and does not do, whether or not the client would guess it (MQTT 5.0 §3.2.2.3). */
 function connackProperties(
   { clientId: wishedId, keepAlive: wishedKeepAlive, properties }: Connect,
-  clientId: string,
-  keepAlive: number,
+  { clientId, keepAlive, sessionExpiry }: Pick<AcceptedConnect, 'clientId' | 'keepAlive' | 'sessionExpiry'>,
   profile: BrokerProfile,
 ): ConnackProperties {
   return {
-    ...(properties.sessionExpiryInterval ? { sessionExpiryInterval: 0 } : {}),
+    ...((properties.sessionExpiryInterval ?? 0) === sessionExpiry ? {} : { sessionExpiryInterval: sessionExpiry }),
     ...(wishedId === clientId ? {} : { assignedClientIdentifier: clientId }),
     ...(wishedKeepAlive === keepAlive ? {} : { serverKeepAlive: keepAlive }),
     receiveMaximum: profile.inboundInflightMax,
@@ -134,7 +147,7 @@ function connackProperties(
     maximumPacketSize: profile.packetBytesMax,
     wildcardSubscriptionAvailable: true,
     subscriptionIdentifiersAvailable: false,
-    sharedSubscriptionAvailable: false,
+    sharedSubscriptionAvailable: true,
   }
 }
 

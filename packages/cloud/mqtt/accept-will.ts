@@ -11,10 +11,12 @@ export interface AcceptedWill {
   readonly payload: Uint8Array
   readonly qos: 0 | 1
   readonly properties: MessageProperties
+  /** Seconds between the end of the connection and the will (MQTT 5.0 §3.1.3.2.2). */
+  readonly delay: number
 }
 
 /**
- * Judges a will and copies it. A Will Delay Interval is not kept: wills are published when the connection ends.
+ * Judges a will and copies it.
  *
  * @throws `MQTT_QOS_UNSUPPORTED`, `MQTT_RETAIN_UNSUPPORTED`, `MQTT_TOPIC_RESERVED`, and the faults of a message that is
  *   outside the profile
@@ -33,5 +35,6 @@ export function acceptWill(will: Will, profile: BrokerProfile): AcceptedWill {
     payload: Uint8Array.from(will.payload),
     qos,
     properties: correlationData ? { ...properties, correlationData: Uint8Array.from(correlationData) } : properties,
+    delay: will.properties.willDelayInterval ?? 0,
   }
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Delivery } from './message.ts'
-import type { ProtocolVersion } from './packet.ts'
+import type { Acknowledgement, ProtocolVersion } from './packet.ts'
 import { AWS_PROFILE } from './profile.ts'
 import { NO_PROPERTIES } from './properties.ts'
 import { ServerSession } from './server-session.ts'
-import type { SessionEffect } from './session.ts'
+import type { SessionEffect, StoredMark } from './session.ts'
 import { acceptedConnect, message, POLICY, publish, START } from './testing/conversation.ts'
 import { decodeOne } from './testing/decode.ts'
 import { type Choose, everyPath } from './testing/every-path.ts'
@@ -43,9 +43,25 @@ for (const version of [4, 5] as const) {
   })
 }
 
+test('QoS 1 to a session that lasts: all of them in the end, in order on each connection, whatever is lost', () => {
+  for (const version of [4, 5] as const) {
+    const paths = everyPath((choose) => {
+      const client = new LastingSubscriber(version, choose, ['m1', 'm2', 'm3'])
+      client.run()
+      assert.deepEqual([...new Set(client.received)].toSorted(), ['m1', 'm2', 'm3'])
+      assert.deepEqual([...client.kept.values()], [])
+      for (const connection of client.connections) assert.deepEqual(connection, connection.toSorted())
+      // What comes again was lost with a connection, or its PUBACK was.
+      assert.ok(client.received.length <= 3 + 2 * BREAKS_MAX)
+    })
+    assert.equal(paths, LASTING_PATHS)
+  }
+})
+
 /** How many conversations there are: a change of the machine, or of the clients below, shows here. */
 const PUBLISHER_PATHS = { 4: 1413, 5: 598 }
 const SUBSCRIBER_PATHS = 56
+const LASTING_PATHS = 39
 
 /** Connections that break, and messages that the bus fails to take, at most, so that every conversation ends. */
 const BREAKS_MAX = 2
@@ -126,9 +142,76 @@ class Publisher {
     this.#breaks += 1
     this.#isConnected = false
     const [end, ...more] = this.#session.receive({ on: 'connection-lost' }, START)
-    assert.deepEqual([end, more], [{ do: 'close', end: { because: 'connection-lost' } }, []])
+    assert.deepEqual([end, more], [{ do: 'close', end: { because: 'connection-lost' }, sessionExpiry: 0 }, []])
     return true
   }
+}
+
+/** A client whose session outlives its connections: a store keeps each message until it is settled. */
+class LastingSubscriber {
+  readonly received: string[] = []
+  /** What came on each connection. */
+  readonly connections: string[][] = []
+  /** What is stored, by its place. */
+  readonly kept: Map<number, string>
+  readonly #version: ProtocolVersion
+  readonly #choose: Choose
+  #breaks = 0
+
+  constructor(version: ProtocolVersion, choose: Choose, topics: readonly string[]) {
+    this.#version = version
+    this.#choose = choose
+    this.kept = new Map(topics.map((topic, index) => [index + 1, topic]))
+  }
+
+  run(): void {
+    while (this.kept.size > 0) this.#connect()
+  }
+
+  /** One connection with room for two messages, until it breaks or everything is settled. */
+  #connect(): void {
+    const session = newSession(this.#version, 2)
+    const came: string[] = []
+    this.connections.push(came)
+    const acknowledge: number[] = []
+    const waiting = [...this.kept]
+    while (waiting.length > 0 || acknowledge.length > 0) {
+      const next = session.room > 0 ? waiting.shift() : undefined
+      const effects =
+        next === undefined
+          ? session.receive({ on: 'packet', packet: puback(acknowledge.shift() ?? 0) }, START)
+          : session.receive(
+              { on: 'deliver', delivery: new Delivery(message(next[1])), qos: 1, stored: mark(next[0]) },
+              START,
+            )
+      for (const effect of effects) {
+        if (effect.do === 'settled') this.kept.delete(effect.stored.place)
+        if (effect.do !== 'send') continue
+        const packet = decodeOne(this.#version, effect.bytes)
+        assert.ok(packet.type === 'publish' && packet.packetId !== undefined)
+        // Lost before the client has it, or with its PUBACK.
+        if (this.#isLost()) return
+        came.push(packet.topic)
+        this.received.push(packet.topic)
+        if (this.#isLost()) return
+        acknowledge.push(packet.packetId)
+      }
+    }
+  }
+
+  #isLost(): boolean {
+    if (this.#breaks >= BREAKS_MAX || this.#choose(2) === 0) return false
+    this.#breaks += 1
+    return true
+  }
+}
+
+function puback(packetId: number): Acknowledgement {
+  return { type: 'puback', packetId, reasonCode: 0, properties: NO_PROPERTIES }
+}
+
+function mark(place: number): StoredMark {
+  return { place, bytes: 1 }
 }
 
 /** A client with room for one message at a time, that acknowledges at once or when the next moment comes. */

@@ -51,10 +51,14 @@ export type {
   SessionInput,
   SessionOptions,
   SessionPolicy,
+  StoredMark,
 } from './session.ts'
+export { readStoredMessage } from './stored-message.ts'
 export {
+  isShared,
   parseTopicFilter,
   parseTopicName,
+  splitShared,
   type TopicFilter,
   type TopicLimits,
   type TopicName,

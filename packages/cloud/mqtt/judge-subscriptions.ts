@@ -4,7 +4,7 @@ import type { SubscriptionRequest } from './packet.ts'
 import { REASON } from './reason-code.ts'
 import { isSubscribable } from './reserved-topics.ts'
 import type { RefusalCause, SessionOptions } from './session.ts'
-import { parseTopicFilter, type TopicFilter } from './topic.ts'
+import { isShared, parseTopicFilter, splitShared, type TopicFilter } from './topic.ts'
 
 /** The judgement on one filter of a SUBSCRIBE. */
 export type Judgement = Granted | Refused
@@ -46,6 +46,7 @@ export function judgeSubscriptions(
   return requests.map((request) => {
     const judgement = judge(request, options)
     if (!judgement.granted || existing.has(request.filter) || added.has(request.filter)) return judgement
+    if (isShared(judgement.filter) && options.mayShare?.(judgement.filter) === false) return refused('MQTT_SHARE_FULL')
     if (existing.size + added.size >= subscriptionsMax) return refused('MQTT_SUBSCRIPTIONS_TOO_MANY', subscriptionsMax)
     added.add(request.filter)
     return judgement
@@ -53,7 +54,6 @@ export function judgeSubscriptions(
 }
 
 function judge(request: SubscriptionRequest, { profile, services, policy }: SessionOptions): Judgement {
-  if (request.filter.startsWith('$share/')) return refused('MQTT_SHARED_SUBSCRIPTION_UNSUPPORTED')
   let filter: TopicFilter
   try {
     filter = parseTopicFilter(request.filter, profile)
@@ -61,7 +61,9 @@ function judge(request: SubscriptionRequest, { profile, services, policy }: Sess
     if (!(error instanceof Fault)) throw error
     return refusedBy(error)
   }
-  if (!isSubscribable(filter, services)) return refused('MQTT_FILTER_RESERVED')
+  // AWS IoT shares no reserved topics.
+  const isReserved = isShared(filter) ? splitShared(filter).filter.startsWith('$') : !isSubscribable(filter, services)
+  if (isReserved) return refused('MQTT_FILTER_RESERVED')
   const denial = policy.subscribe(filter)
   if (denial !== undefined) {
     const cause = { because: 'denied', action: 'subscribe', topic: filter, denial } as const

@@ -2,7 +2,7 @@ import type { Instant } from '@birthmark/foundation/kernel'
 import { encodeForward } from './encode-publish.ts'
 import { type Delivery, keptMessage, type Message, messageBytes } from './message.ts'
 import type { ProtocolVersion } from './packet.ts'
-import type { DropReason, SessionEffect } from './session.ts'
+import type { DropReason, SessionEffect, StoredMark } from './session.ts'
 
 /** What bounds the messages for one client. */
 export interface OutboundOptions {
@@ -21,8 +21,9 @@ export interface OutboundOptions {
  */
 export class Outbound {
   readonly #options: OutboundOptions
-  readonly #inflight = new Set<number>()
-  readonly #queue: Message[] = []
+  /** By packet id; made with the first message of QoS 1, which most idle connections never get. */
+  #inflight: Map<number, StoredMark | undefined> | undefined
+  readonly #queue: Waiting[] = []
   #queueBytes = 0
   #lastPacketId = 0
   #isCongested = false
@@ -31,12 +32,24 @@ export class Outbound {
     this.#options = options
   }
 
+  /** Messages of QoS 1 that would be sent at once. */
+  get room(): number {
+    if (this.#isCongested) return 0
+    return Math.max(0, this.#options.inflightMax - (this.#inflight?.size ?? 0) - this.#queue.length)
+  }
+
   /** Sends a message, lets it wait, or drops it; says which in `effects`. The queue is empty unless it must wait. */
-  deliver(delivery: Delivery, qos: 0 | 1, now: Instant, effects: SessionEffect[]): void {
+  deliver(
+    delivery: Delivery,
+    qos: 0 | 1,
+    stored: StoredMark | undefined,
+    now: Instant,
+    effects: SessionEffect[],
+  ): void {
     const { message } = delivery
     if (qos === 1) {
-      if (this.#mustWait()) this.#enqueue(message, effects)
-      else this.#sendQos1(message, now, effects)
+      if (this.#mustWait()) this.#enqueue(message, stored, effects)
+      else this.#sendQos1({ message, stored }, now, effects)
       return
     }
     if (this.#isCongested) return drop(message, 'congested', effects)
@@ -52,7 +65,11 @@ export class Outbound {
 
   /** Notes the client's PUBACK; an identifier that nothing waits for is ignored. */
   acknowledge(packetId: number, now: Instant, effects: SessionEffect[]): void {
-    if (this.#inflight.delete(packetId)) this.#sendWaiting(now, effects)
+    if (this.#inflight?.has(packetId) !== true) return
+    const stored = this.#inflight.get(packetId)
+    this.#inflight.delete(packetId)
+    if (stored !== undefined) effects.push({ do: 'settled', stored })
+    this.#sendWaiting(now, effects)
   }
 
   /** Notes whether the socket takes more. */
@@ -62,34 +79,42 @@ export class Outbound {
   }
 
   #mustWait(): boolean {
-    return this.#isCongested || this.#inflight.size >= this.#options.inflightMax
+    return this.#isCongested || (this.#inflight?.size ?? 0) >= this.#options.inflightMax
   }
 
-  #enqueue(message: Message, effects: SessionEffect[]): void {
+  #enqueue(message: Message, stored: StoredMark | undefined, effects: SessionEffect[]): void {
     const { queueCountMax, queueBytesMax } = this.#options
     const bytes = messageBytes(message)
     if (this.#queue.length >= queueCountMax || this.#queueBytes + bytes > queueBytesMax) {
       return drop(message, 'queue-full', effects)
     }
-    this.#queue.push(keptMessage(message))
+    this.#queue.push({ message: keptMessage(message), stored })
     this.#queueBytes += bytes
   }
 
   #sendWaiting(now: Instant, effects: SessionEffect[]): void {
     while (!this.#mustWait()) {
-      const message = this.#queue.shift()
-      if (message === undefined) return
-      this.#queueBytes -= messageBytes(message)
-      this.#sendQos1(message, now, effects)
+      const waiting = this.#queue.shift()
+      if (waiting === undefined) return
+      this.#queueBytes -= messageBytes(waiting.message)
+      this.#sendQos1(waiting, now, effects)
     }
   }
 
-  #sendQos1(message: Message, now: Instant, effects: SessionEffect[]): void {
+  #sendQos1({ message, stored }: Waiting, now: Instant, effects: SessionEffect[]): void {
     const current = expiring(message, now)
-    if (current === undefined) return drop(message, 'expired', effects)
-    const packetId = this.#freePacketId()
-    const bytes = encodeForward(current, this.#options.version, packetId)
-    if (this.#send(message, bytes, effects)) this.#inflight.add(packetId)
+    if (current === undefined) {
+      drop(message, 'expired', effects)
+    } else {
+      this.#inflight ??= new Map()
+      const packetId = this.#freePacketId(this.#inflight)
+      const bytes = encodeForward(current, this.#options.version, packetId)
+      if (this.#send(message, bytes, effects)) {
+        this.#inflight.set(packetId, stored)
+        return
+      }
+    }
+    if (stored !== undefined) effects.push({ do: 'settled', stored })
   }
 
   /** MQTT 5.0 §3.1.2.11.4 [MQTT-3.1.2-25]: what is larger than the client accepts counts as sent. */
@@ -101,11 +126,17 @@ export class Outbound {
   }
 
   /** The window is far smaller than the number of identifiers, so one is free. */
-  #freePacketId(): number {
+  #freePacketId(inflight: ReadonlyMap<number, unknown>): number {
     do this.#lastPacketId = (this.#lastPacketId % 65_535) + 1
-    while (this.#inflight.has(this.#lastPacketId))
+    while (inflight.has(this.#lastPacketId))
     return this.#lastPacketId
   }
+}
+
+/** A message of QoS 1 on its way. */
+interface Waiting {
+  readonly message: Message
+  readonly stored: StoredMark | undefined
 }
 
 function drop(message: Message, why: DropReason, effects: SessionEffect[]): void {

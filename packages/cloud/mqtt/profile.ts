@@ -33,6 +33,13 @@ export interface BrokerProfile extends TopicLimits {
   readonly outboundQueueBytesMax: number
   /** Topic aliases that a client may set. */
   readonly topicAliasMax: number
+  /**
+   * Seconds that a session outlives its connection, at most; a 3.1.1 session with clean session 0 gets all of them. A
+   * longer wish is lowered to it. 0: every session ends with its connection.
+   */
+  readonly sessionExpiryMax: number
+  /** Name of a shared subscription, UTF-8. At the limit: the filter is refused with 0x8F. */
+  readonly shareNameBytesMax: number
   /** Filters in one SUBSCRIBE. At the limit: each filter of the packet is refused with 0x97. */
   readonly filtersPerSubscribeMax: number
   /** Subscriptions of one connection. At the limit: further filters are refused with 0x97. */
@@ -64,6 +71,8 @@ export const AWS_PROFILE: BrokerProfile = {
   outboundQueueCountMax: 1000,
   outboundQueueBytesMax: 1_048_576,
   topicAliasMax: 8,
+  sessionExpiryMax: 3600,
+  shareNameBytesMax: 128,
   filtersPerSubscribeMax: 8,
   subscriptionsMax: 50,
   contentTypeBytesMax: 256,
@@ -89,6 +98,8 @@ export const STANDARD_PROFILE: BrokerProfile = {
   keepAliveMax: 0,
   outboundQueueBytesMax: 8_388_608,
   topicAliasMax: 100,
+  // The longest that AWS IoT can be set to: for ever would need somebody to clean up.
+  sessionExpiryMax: 604_800,
   filtersPerSubscribeMax: 1000,
   subscriptionsMax: 1000,
   contentTypeBytesMax: 65_535,

@@ -15,6 +15,23 @@ test('a message is sent with the quality that the bus says', () => {
   assert.deepEqual(conversation.deliver(message('a'), 1), ['send PUBLISH a q1 id 2'])
 })
 
+test('a stored message is settled by its PUBACK, or at once when it is not for this client', () => {
+  const conversation = new Conversation(5, { connect: { properties: { maximumPacketSize: 512 } } })
+  assert.deepEqual(conversation.deliverStored(message('a'), 1), ['send PUBLISH a q1 id 1'])
+  assert.deepEqual(conversation.deliverStored(message('forbidden'), 2), ['settled 2'])
+  const properties = { messageExpiryInterval: 1 }
+  conversation.wait(2)
+  assert.deepEqual(conversation.deliverStored(message('a', { properties }), 3), ['drop a: expired', 'settled 3'])
+  const payload = new Uint8Array(512)
+  assert.deepEqual(conversation.deliverStored(message('a', { payload }), 4), [
+    'drop a: larger-than-client-accepts',
+    'settled 4',
+  ])
+  const puback = { type: 'puback', packetId: 1, reasonCode: 0, properties: NO_PROPERTIES } as const
+  assert.deepEqual(conversation.client(puback), ['settled 1'])
+  assert.deepEqual(conversation.client(puback), [])
+})
+
 test('a message that the policy does not let in just does not come', () => {
   assert.deepEqual(new Conversation(5).deliver(message('forbidden')), [])
 })

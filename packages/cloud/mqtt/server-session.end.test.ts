@@ -212,3 +212,29 @@ class VirtualWorld {
     this.#now = end
   }
 }
+
+test('a will waits for its delay as far as the session lasts', () => {
+  const ends = (willDelayInterval: number, sessionExpiryInterval: number): string | undefined => {
+    const will = { topic: 'w', payload: new Uint8Array(0), qos: 0, retain: false } as const
+    const connect = { will: { ...will, properties: { willDelayInterval } }, properties: { sessionExpiryInterval } }
+    return new Conversation(5, { connect }).input({ on: 'connection-lost' })[0]
+  }
+  assert.equal(ends(0, 60), 'publish w q0 as will')
+  assert.equal(ends(10, 0), 'publish w q0 as will')
+  assert.equal(ends(10, 60), 'will w in 10 s')
+  assert.equal(ends(60, 10), 'will w in 10 s')
+})
+
+test('a DISCONNECT changes how long the session lasts, up to the limit', () => {
+  const lasts = (wished: number, changed?: number): unknown => {
+    const conversation = new Conversation(5, { connect: { properties: { sessionExpiryInterval: wished } } })
+    const properties = changed === undefined ? NO_PROPERTIES : { sessionExpiryInterval: changed }
+    const effects = conversation.session.receive({ on: 'packet', packet: { ...DISCONNECT, properties } }, START)
+    const end = effects.at(-1)
+    return end?.do === 'close' && end.end.because === 'disconnected' ? end.sessionExpiry : undefined
+  }
+  assert.deepEqual([lasts(60), lasts(60, 10), lasts(60, 0), lasts(60, 7200), lasts(0, 0)], [60, 10, 0, 3600, 0])
+  assert.equal(lasts(0, 1), undefined)
+})
+
+const DISCONNECT = { type: 'disconnect', reasonCode: 0, properties: NO_PROPERTIES } as const

@@ -31,6 +31,7 @@ for (const version of [4, 5] as const) {
         .tuple(fc.integer({ min: 1, max: 3 }), fc.boolean())
         .map(([id, ok]) => step(`bus ${id} ${ok}`, (m) => m.bus(id, ok))),
       fc.constantFrom(0, 1).map((qos) => step(`deliver q${qos}`, (m) => m.deliver(qos === 0 ? 0 : 1))),
+      fc.boolean().map((allowed) => step(`stored ${allowed}`, (m) => m.stored(allowed))),
       fc.integer({ min: 1, max: 5 }).map((id) => step(`puback ${id}`, (m) => m.puback(id))),
       fc.boolean().map((is) => step(`congested ${is}`, (m) => m.congested(is))),
       fc.constantFrom('a', 'b', 'c').map((filter) => step(`subscribe ${filter}`, (m) => m.subscribe(filter))),
@@ -62,6 +63,7 @@ function step(name: string, apply: (model: Model) => Expected): fc.Command<Model
       const hadEnded = model.hasEnded
       const { effects, run } = apply(model)
       assert.deepEqual(run(conversation), hadEnded ? [] : effects)
+      assert.equal(conversation.session.room, model.hasEnded ? 0 : model.room)
     },
     toString: () => name,
   }
@@ -73,7 +75,8 @@ class Model {
   readonly #version: ProtocolVersion
   #waiting: { readonly id: number; code?: string }[] = []
   #isPaused = false
-  #inflight: number[] = []
+  #inflight: { readonly id: number; readonly place?: number }[] = []
+  #places = 0
   #queued = 0
   #lastId = 0
   #isCongested = false
@@ -114,11 +117,30 @@ class Model {
     return this.#expect(this.#drain(), run)
   }
 
+  /** Messages of QoS 1 that would be sent at once. */
+  get room(): number {
+    return this.#isCongested ? 0 : Math.max(0, 2 - this.#inflight.length - this.#queued)
+  }
+
+  /** A message that a store keeps: given only while there is room, and settled once it needs to be kept no longer. */
+  stored(allowed: boolean): Expected {
+    if (this.room === 0) return this.#expect([], () => [])
+    this.#places += 1
+    const place = this.#places
+    const run = (real: Conversation): string[] => real.deliverStored(message(allowed ? 'm' : 'forbidden'), place)
+    if (!allowed) return this.#expect([`settled ${place}`], run)
+    this.#lastId += 1
+    this.#inflight.push({ id: this.#lastId, place })
+    return this.#expect([`send PUBLISH m q1 id ${this.#lastId}`], run)
+  }
+
   puback(id: number): Expected {
     this.#heardAt = this.#now
-    this.#inflight = this.#inflight.filter((one) => one !== id)
+    const settled = this.#inflight.filter((one) => one.id === id && one.place !== undefined)
+    this.#inflight = this.#inflight.filter((one) => one.id !== id)
     const packet = { type: 'puback', packetId: id, reasonCode: 0, properties: NO_PROPERTIES } as const
-    return this.#expect(this.#drain(), (real) => real.client(packet))
+    const effects = [...settled.map(({ place }) => `settled ${place}`), ...this.#drain()]
+    return this.#expect(effects, (real) => real.client(packet))
   }
 
   congested(is: boolean): Expected {
@@ -182,7 +204,7 @@ class Model {
     const sent: string[] = []
     for (; this.#queued > 0 && !this.#isCongested && this.#inflight.length < 2; this.#queued -= 1) {
       this.#lastId += 1
-      this.#inflight.push(this.#lastId)
+      this.#inflight.push({ id: this.#lastId })
       sent.push(`send PUBLISH m q1 id ${this.#lastId}`)
     }
     return sent

@@ -31,7 +31,13 @@ const REFUSED: readonly (readonly [why: string, filter: string, code: string, ca
   ['the policy denies it', 'forbidden/#', '0x87', 'denied subscribe forbidden/#', true],
   ['257 bytes', 'a'.repeat(257), '0x8f', 'MQTT_FILTER_TOO_LONG', false],
   ['8 slashes', '+/+/+/+/+/+/+/+/#', '0x8f', 'MQTT_FILTER_TOO_DEEP', false],
-  ['a shared subscription', '$share/group/a', '0x9e', 'MQTT_SHARED_SUBSCRIPTION_UNSUPPORTED', false],
+  ['a share without a name', '$share//a', '0x8f', 'MQTT_TOPIC_FILTER_INVALID', false],
+  ['a share without a filter', '$share/group', '0x8f', 'MQTT_TOPIC_FILTER_INVALID', false],
+  ['a share without a filter behind the slash', '$share/group/', '0x8f', 'MQTT_TOPIC_FILTER_INVALID', false],
+  ['a wildcard as the name of a share', '$share/+/a', '0x8f', 'MQTT_TOPIC_FILTER_INVALID', false],
+  ['129 bytes of share name', `$share/${'g'.repeat(129)}/a`, '0x8f', 'MQTT_SHARE_NAME_TOO_LONG', false],
+  ['257 bytes behind the share', `$share/g/${'a'.repeat(257)}`, '0x8f', 'MQTT_FILTER_TOO_LONG', false],
+  ['a share of a reserved topic', '$share/g/$aws/events/#', '0x8f', 'MQTT_FILTER_RESERVED', true],
   ['a reserved topic', '$aws/things/t/shadow/get/+', '0x8f', 'MQTT_FILTER_RESERVED', true],
   ['$SYS', '$SYS/#', '0x8f', 'MQTT_FILTER_RESERVED', true],
 ]
@@ -50,6 +56,21 @@ for (const [why, filter, code, cause, ends] of REFUSED) {
     assert.deepEqual(new Conversation(4).client(packet), ends ? [`close ${cause}`] : refused('0x80'))
   })
 }
+
+test('a shared subscription is granted with its whole filter; its name does not count in the limits of filters', () => {
+  for (const filter of ['$share/group/a', '$share/g/+/+/+/+/+/+/+/#', `$share/${'g'.repeat(128)}/${'a'.repeat(256)}`]) {
+    assert.deepEqual(new Conversation(4).client(subscribe(filter)), [`subscribe ${filter} q1`, 'send SUBACK 1 [0x01]'])
+  }
+})
+
+test('a shared subscription that is full is refused to new members only', () => {
+  let isFull = false
+  const conversation = new Conversation(5, { mayShare: () => !isFull })
+  conversation.client(subscribe('$share/g/a'))
+  isFull = true
+  assert.equal(conversation.client(subscribe('$share/g/a')).at(-1), 'send SUBACK 1 [0x01]')
+  assert.deepEqual(conversation.client(subscribe('$share/g/b')), ['refuse MQTT_SHARE_FULL', 'send SUBACK 1 [0x97]'])
+})
 
 test('topics of a service that runs here can be subscribed to, also together with others', () => {
   const services: SessionOptions['services'] = new Set(['jobs'])

@@ -14,8 +14,8 @@ import type { TopicFilter } from './topic.ts'
 import { TopicAliases } from './topic-aliases.ts'
 
 /**
- * The server's side of one connection whose CONNECT was accepted and answered. It ends with its connection: sessions do
- * not persist. After the close effect every input is ignored.
+ * The server's side of one connection whose CONNECT was accepted. What outlives the connection is kept elsewhere: the
+ * effects tell what. After the close effect every input is ignored.
  *
  * Every fault that it finds, and every fault of the decoder that it is told, ends the session. An MQTT 5.0 client is
  * told the reason with a DISCONNECT; 3.1.1 has no means to.
@@ -47,6 +47,7 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
       queueCountMax: profile.outboundQueueCountMax,
       queueBytesMax: profile.outboundQueueBytesMax,
     })
+    for (const filter of options.resumed ?? []) this.#subscriptions.set(filter, filter)
     this.#heardAt = options.now
     this.#nextDeadline = this.#silentAfter(options.now)
   }
@@ -54,6 +55,11 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
   /** Tells when {@link tick} must run. It moves only when it runs, not with every packet, so that timers are few. */
   get nextDeadline(): Instant | undefined {
     return this.#nextDeadline
+  }
+
+  /** Messages of QoS 1 that would be sent at once if they were given now. */
+  get room(): number {
+    return this.#hasEnded ? 0 : this.#outbound.room
   }
 
   receive(input: SessionInput, now: Instant): readonly SessionEffect[] {
@@ -94,8 +100,11 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
         return this.#takePacket(input.packet, now)
       case 'deliver':
         // Without the right to receive, a message just does not come (AWS IoT Core developer guide, policy actions).
-        if (!this.#options.policy.receive(input.delivery.message.topic)) return
-        return this.#outbound.deliver(input.delivery, input.qos, now, this.#effects)
+        if (!this.#options.policy.receive(input.delivery.message.topic)) {
+          if (input.stored !== undefined) this.#effects.push({ do: 'settled', stored: input.stored })
+          return
+        }
+        return this.#outbound.deliver(input.delivery, input.qos, input.stored, now, this.#effects)
       case 'acknowledged':
         return this.#settle(input.packetId, REASON.SUCCESS)
       case 'publish-failed':
@@ -233,11 +242,14 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
 
   #disconnect({ reasonCode: reason, properties }: Disconnect, now: Instant): void {
     // MQTT 5.0 §3.14.2.2.2: an interval cannot be raised from 0.
-    if (properties.sessionExpiryInterval && !this.#options.accepted.wishedPersistence) {
+    const { sessionExpiryInterval: wished } = properties
+    const { accepted, profile } = this.#options
+    if (wished && accepted.sessionExpiry === 0) {
       throw mqttFault('MQTT_SESSION_EXPIRY_RAISED')
     }
     // MQTT 5.0 §3.14.4 [MQTT-3.14.4-3]: only a normal disconnection discards the will.
-    this.#end({ because: 'disconnected', reasonCode: reason }, reason !== REASON.SUCCESS, now)
+    const expiry = wished === undefined ? accepted.sessionExpiry : Math.min(wished, profile.sessionExpiryMax)
+    this.#end({ because: 'disconnected', reasonCode: reason }, reason !== REASON.SUCCESS, now, expiry)
   }
 
   /** Ends the session because of what the client did. */
@@ -245,17 +257,26 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
     this.#end(cause, true, now)
   }
 
-  #end(end: SessionEnd, publishWill: boolean, now: Instant): void {
+  #end(
+    end: SessionEnd,
+    publishWill: boolean,
+    now: Instant,
+    sessionExpiry = this.#options.accepted.sessionExpiry,
+  ): void {
     this.#hasEnded = true
     this.#nextDeadline = undefined
     const { accepted, connectionId: publisher } = this.#options
     if (publishWill && accepted.will !== undefined) {
-      const message = { ...accepted.will, publisher, receivedAt: now }
-      this.#effects.push({ do: 'publish', message, packetId: undefined, isWill: true })
+      const { delay, ...will } = accepted.will
+      const message = { ...will, publisher, receivedAt: now }
+      // MQTT 5.0 §3.1.3.2.2: the end of the session ends the delay.
+      const seconds = Math.min(delay, sessionExpiry)
+      if (seconds === 0) this.#effects.push({ do: 'publish', message, packetId: undefined, isWill: true })
+      else this.#effects.push({ do: 'delay-will', message, seconds })
     }
     const bytes = this.#version === 5 ? encodeFarewell(end, accepted.clientPacketBytesMax) : undefined
     if (bytes !== undefined) this.#effects.push({ do: 'send', bytes })
-    this.#effects.push({ do: 'close', end })
+    this.#effects.push({ do: 'close', end, sessionExpiry })
   }
 
   /** MQTT 5.0 §3.1.2.11.4 [MQTT-3.1.2-24]: an answer that the client has no room for cannot be given. */

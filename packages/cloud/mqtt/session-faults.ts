@@ -35,12 +35,17 @@ export const SESSION_FAULTS = {
     spec: 'MQTT 5.0 §3.3.4 [MQTT-3.3.4-6]',
     reasonCode: 0x82,
   },
-  MQTT_SHARED_SUBSCRIPTION_UNSUPPORTED: {
+  MQTT_SHARE_FULL: {
+    blame: 'busy',
+    message: 'the shared subscription has as many members, or the account as many of them, as can be',
+    remedy: 'Use one that exists, or spread the members over several.',
+    reasonCode: 0x97,
+  },
+  MQTT_SHARE_NAME_TOO_LONG: {
     blame: 'peer',
-    message: 'shared subscriptions ($share) are not supported',
-    remedy: 'Subscribe without $share.',
-    spec: 'MQTT 5.0 §3.2.2.3.13',
-    reasonCode: 0x9e,
+    message: 'the name of the shared subscription is longer than {max} bytes',
+    remedy: 'Choose a shorter name behind $share/.',
+    reasonCode: 0x8f,
   },
   MQTT_RECEIVE_MAXIMUM_EXCEEDED: {
     blame: 'peer',
@@ -158,6 +163,12 @@ export const SESSION_FAULTS = {
     message: 'the client accepts packets of {bytes} bytes only, less than {min}',
     remedy: 'Set a Maximum Packet Size of at least {min} bytes, or none.',
     reasonCode: 0x82,
+  },
+  MQTT_STORED_MESSAGE_UNREADABLE: {
+    blame: 'operator',
+    message: 'a message of the session store cannot be read',
+    remedy: 'Check the disk; put a backup of the data folder in its place, or remove the session store.',
+    reasonCode: 0x80,
   },
   MQTT_BUS_UNAVAILABLE: {
     blame: 'operator',

@@ -31,7 +31,19 @@ export interface SessionOptions {
    * 0x80 (MQTT 3.1.1 §3.9.3).
    */
   readonly deniedSubscribe: 'close' | 'suback'
+  /** What an earlier connection of this session subscribed to; nothing when absent. */
+  readonly resumed?: readonly TopicFilter[]
+  /** Whether a group of a shared subscription takes another member; every one does when absent. */
+  readonly mayShare?: (filter: TopicFilter) => boolean
   readonly now: Instant
+}
+
+/** Marks a message of QoS 1 that a store keeps until the client has acknowledged it. */
+export interface StoredMark {
+  /** Its place among the messages of the session. */
+  readonly place: number
+  /** What it counts for in the store's limits. */
+  readonly bytes: number
 }
 
 /** What happens to a session. */
@@ -39,8 +51,11 @@ export type SessionInput =
   | { readonly on: 'packet'; readonly packet: Packet }
   /** The decoder found this; no more packets will come. */
   | { readonly on: 'fault'; readonly fault: Fault }
-  /** The bus has a message; `qos` is the lower of the message's and the subscription's. */
-  | { readonly on: 'deliver'; readonly delivery: Delivery; readonly qos: 0 | 1 }
+  /**
+   * The bus has a message; `qos` is the lower of the message's and the subscription's. One of QoS 1 that is `stored` is
+   * given only while there is room ({@link ServerSession.room}).
+   */
+  | { readonly on: 'deliver'; readonly delivery: Delivery; readonly qos: 0 | 1; readonly stored?: StoredMark }
   /** The bus has taken the message of the publish effect with this packet id. */
   | { readonly on: 'acknowledged'; readonly packetId: number }
   /** The bus has failed to take it. */
@@ -70,6 +85,10 @@ export type SessionEffect =
       readonly packetId: number | undefined
       readonly isWill: boolean
     }
+  /** Publish the will in so many seconds, unless the session is resumed before; always ahead of `close`. */
+  | { readonly do: 'delay-will'; readonly message: Message; readonly seconds: number }
+  /** A message needs to be stored no longer: the client has acknowledged it, or it is not for this client. */
+  | { readonly do: 'settled'; readonly stored: StoredMark }
   | { readonly do: 'subscribe'; readonly filter: TopicFilter; readonly qos: 0 | 1; readonly noLocal: boolean }
   | { readonly do: 'unsubscribe'; readonly filter: TopicFilter }
   /** Record it: the client was refused something and the connection stays. */
@@ -79,8 +98,11 @@ export type SessionEffect =
   /** Stop reading from the socket, until `resume`. */
   | { readonly do: 'pause' }
   | { readonly do: 'resume' }
-  /** Write what is left, close the socket, take the receiver from the bus. Always the last effect. */
-  | { readonly do: 'close'; readonly end: SessionEnd }
+  /**
+   * Write what is left, close the socket, and keep the session for `sessionExpiry` seconds; take the receiver from the
+   * bus if that is 0. Always the last effect.
+   */
+  | { readonly do: 'close'; readonly end: SessionEnd; readonly sessionExpiry: number }
 
 /** Why a message does not reach a client that has subscribed to it. */
 export type DropReason =

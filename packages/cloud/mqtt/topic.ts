@@ -14,6 +14,8 @@ export interface TopicLimits {
   readonly topicBytesMax: number
   /** Slashes, at most: one less than the levels. */
   readonly topicSlashesMax: number
+  /** Bytes of UTF-8 of the name of a shared subscription; no limit but the standard's when absent. */
+  readonly shareNameBytesMax?: number
 }
 
 /**
@@ -29,13 +31,22 @@ export function parseTopicName(text: string, limits: TopicLimits): TopicName {
 }
 
 /**
- * Reads the topic filter of a subscription (MQTT 5.0 §4.7.1).
+ * Reads the topic filter of a subscription (MQTT 5.0 §4.7.1), a shared one included (§4.8.2): of that the limits hold
+ * for the part behind `$share/<name>/`.
  *
- * @throws `MQTT_TOPIC_FILTER_INVALID`, `MQTT_FILTER_TOO_LONG`, `MQTT_FILTER_TOO_DEEP`
+ * @throws `MQTT_TOPIC_FILTER_INVALID`, `MQTT_FILTER_TOO_LONG`, `MQTT_FILTER_TOO_DEEP`, `MQTT_SHARE_NAME_TOO_LONG`
  */
 export function parseTopicFilter(text: string, limits: TopicLimits): TopicFilter {
   if (!isTopicFilter(text)) throw mqttFault('MQTT_TOPIC_FILTER_INVALID')
-  const problem = beyondLimits(text, limits, 0)
+  let own = text
+  if (isShared(text)) {
+    const { name, filter } = splitShared(text)
+    const max = limits.shareNameBytesMax
+    if (name === '' || hasWildcard(name) || filter === '') throw mqttFault('MQTT_TOPIC_FILTER_INVALID')
+    if (max !== undefined && utf8Length(name) > max) throw mqttFault('MQTT_SHARE_NAME_TOO_LONG', { max })
+    own = filter
+  }
+  const problem = beyondLimits(own, limits, 0)
   if (problem === 'long') throw mqttFault('MQTT_FILTER_TOO_LONG', { max: limits.topicBytesMax })
   if (problem === 'deep') throw mqttFault('MQTT_FILTER_TOO_DEEP', { max: limits.topicSlashesMax })
   return text as TopicFilter
@@ -63,6 +74,18 @@ export function isTopicFilter(text: string): boolean {
     if (unit === HASH ? !last : !last && text.charCodeAt(at + 1) !== SLASH) return false
   }
   return true
+}
+
+/** Tells whether a filter is that of a shared subscription (MQTT 5.0 §4.8.2). */
+export function isShared(filter: string): boolean {
+  return filter.startsWith(SHARE)
+}
+
+/** Gives the two parts of the filter of a shared subscription; each is empty where the text has none. */
+export function splitShared(filter: string): { readonly name: string; readonly filter: string } {
+  const end = filter.indexOf('/', SHARE.length)
+  if (end < 0) return { name: filter.slice(SHARE.length), filter: '' }
+  return { name: filter.slice(SHARE.length, end), filter: filter.slice(end + 1) }
 }
 
 /** Tells whether a valid filter has a wildcard. */
@@ -109,6 +132,7 @@ function beyondLimits(text: string, limits: TopicLimits, slashesFree: number): '
   return undefined
 }
 
+const SHARE = '$share/'
 const BASIC_INGEST = '$aws/rules/'
 const PLUS = 0x2b
 const HASH = 0x23

@@ -1,6 +1,6 @@
 import { BoundStatement } from './bind-statement.ts'
 import type { PolicyDocument } from './document.ts'
-import type { AccessRequest, Decision, PolicyAction, PolicyContext } from './model.ts'
+import type { AccessRequest, Decision, PolicyContext } from './model.ts'
 
 /** A policy as it is attached: its name and its parsed document. */
 export interface NamedPolicy {
@@ -33,7 +33,7 @@ export function bindPolicies(policies: readonly NamedPolicy[], context: PolicyCo
 /** Bound policies that remember what they decided lately. A class, because closures would keep the context alive. */
 class RememberingPolicies implements BoundPolicies {
   readonly #statements: readonly BoundStatement[]
-  readonly #decided = new Map<PolicyAction, Map<string, Decision>>()
+  readonly #decided = new Map<Action, Map<string, Decision>>()
 
   constructor(statements: readonly BoundStatement[]) {
     this.#statements = statements
@@ -48,7 +48,7 @@ class RememberingPolicies implements BoundPolicies {
     return decision
   }
 
-  #judge(action: PolicyAction, resource: string): Decision {
+  #judge(action: Action, resource: string): Decision {
     const named = this.#statements.filter((statement) => statement.matchesAction(action))
     const deny = named.find((statement) => statement.effect === 'Deny' && statement.matches(resource))
     if (deny !== undefined) return { effect: 'deny', why: 'explicit-deny', by: deny.ref }
@@ -59,7 +59,7 @@ class RememberingPolicies implements BoundPolicies {
     return { effect: 'deny', why: 'no-statement-matched', considered: this.#statements.length, near }
   }
 
-  #remember(action: PolicyAction, resource: string, decision: Decision): void {
+  #remember(action: Action, resource: string, decision: Decision): void {
     let decided = this.#decided.get(action)
     if (decided === undefined) {
       decided = new Map()
@@ -74,6 +74,8 @@ class RememberingPolicies implements BoundPolicies {
     decided.set(resource, decision)
   }
 }
+
+type Action = AccessRequest['action']
 
 /**
  * Decisions remembered per connection and action; at the limit the oldest is forgotten. A device that uses more topics

@@ -1,7 +1,7 @@
 import { evaluateConditions } from './conditions.ts'
 import type { PolicyStatement } from './document.ts'
 import { compileGlob, type Glob, globText, matchesGlob } from './glob.ts'
-import type { NearMiss, PolicyAction, PolicyContext, StatementRef } from './model.ts'
+import type { AccessRequest, NearMiss, PolicyContext, StatementRef } from './model.ts'
 import { bindTemplate, type Template } from './template.ts'
 import { substitution } from './variables.ts'
 
@@ -29,7 +29,7 @@ export class BoundStatement {
     return this.#statement.effect
   }
 
-  matchesAction(action: PolicyAction): boolean {
+  matchesAction(action: AccessRequest['action']): boolean {
     const { negated, patterns } = this.#statement.actions
     const text = action.toLowerCase()
     return patterns.some(({ constant }) => constant !== undefined && matchesGlob(constant, text)) !== negated

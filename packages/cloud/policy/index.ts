@@ -15,3 +15,4 @@ export type {
   StatementRef,
 } from './model.ts'
 export { parsePolicyDocument } from './parse-policy-document.ts'
+export { keyValues } from './variables.ts'

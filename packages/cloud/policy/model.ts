@@ -1,12 +1,15 @@
 /** An access that somebody wants: the field's action and resource, as text. */
 export interface AccessRequest {
-  readonly action: PolicyAction
+  readonly action: PolicyAction | ControlAction
   /** For example `arn:aws:iot:eu-central-1:123456789012:topic/dt/press-7/temperature`. */
   readonly resource: string
 }
 
 /** Actions that the front decides on (AWS IoT developer guide, policy actions). */
 export type PolicyAction = 'iot:Connect' | 'iot:Publish' | 'iot:RetainPublish' | 'iot:Subscribe' | 'iot:Receive'
+
+/** An action of a control plane, for example `iot:CreateThing`. */
+export type ControlAction = `${string}:${string}`
 
 /** What the policy variables of one connection stand for. Everything is known at CONNECT and fixed after it. */
 export interface PolicyContext {

@@ -187,7 +187,8 @@ function documentName(document: string, sha256: TemplateValues['sha256']): strin
   return toHex(sha256(encodeUtf8(document)).subarray(0, 20)).toUpperCase()
 }
 
-function arnOf({ account, region }: Scope, type: string, name: string): string {
+/** Gives the ARN of a resource. */
+export function arnOf({ account, region }: Scope, type: string, name: string): string {
   const partition = PARTITIONS.find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'aws'
   return `arn:${partition}:iot:${region}:${account}:${type}/${name}`
 }

@@ -1,6 +1,8 @@
 import type { Instant } from '@birthmark/foundation/kernel'
+import type { AccessChange } from './access-changes.ts'
+import type { CatalogChange } from './catalog-changes.ts'
+import type { ProvisioningChange } from './provisioning-changes.ts'
 import type {
-  AccessKeyRecord,
   CaCertificateRecord,
   CertificateId,
   CertificateRecord,
@@ -10,13 +12,23 @@ import type {
   TemplateRecord,
   ThingRecord,
 } from './records.ts'
+import type { TemplateChange } from './template-changes.ts'
+import type { TransferChange } from './transfer-changes.ts'
 
 /**
  * One change of a registry. A list of them is applied whole or not at all ({@link Registry.commit}); a change whose
  * precondition does not hold is answered with its {@link ConflictReason}.
  */
 export type Change =
-  /** `exists` when a thing of that name is there, whatever its configuration. */
+  | AccessChange
+  | ProvisioningChange
+  | CatalogChange
+  | TemplateChange
+  | TransferChange
+  /**
+   * `exists` when a thing of that name is there, whatever its configuration; `target-absent` without its billing
+   * group.
+   */
   | { readonly do: 'create-thing'; readonly thing: ThingRecord }
   /**
    * Replaces attributes and type and counts the version up. `absent`; `version` when `expectedVersion` is not the
@@ -28,9 +40,17 @@ export type Change =
       readonly attributes: Readonly<Record<string, string>>
       readonly typeName: string | undefined
       readonly expectedVersion?: number
+      /** What it was, as far as the caller knows: for those who tell of the change. */
+      readonly was?: ThingRecord
     }
   /** Nothing happens when it is absent. `attached` while certificates are attached; `version`. */
-  | { readonly do: 'delete-thing'; readonly name: string; readonly expectedVersion?: number }
+  | {
+      readonly do: 'delete-thing'
+      readonly name: string
+      readonly expectedVersion?: number
+      /** As in `update-thing`. */
+      readonly was?: ThingRecord
+    }
   /** `exists`. */
   | { readonly do: 'register-certificate'; readonly certificate: CertificateRecord }
   /**
@@ -45,12 +65,20 @@ export type Change =
       readonly at: Instant
     }
   /**
-   * `absent`; `state` while ACTIVE; `attached` while policies are attached and not `force`, or while attached to a
-   * thing.
+   * `absent`; `state` while ACTIVE; `pending-transfer`; `attached` while policies are attached and not `force`, or
+   * while attached to a thing.
    */
   | { readonly do: 'delete-certificate'; readonly id: CertificateId; readonly force: boolean }
-  /** `exists`; `limit` when {@link CA_SAME_SUBJECT_MAX} with its subject are registered. */
-  | { readonly do: 'register-ca'; readonly ca: CaCertificateRecord }
+  /**
+   * `exists`; `limit` when {@link CA_SAME_SUBJECT_MAX} with its subject are registered; `taken` when its mode is
+   * DEFAULT and another account of the region has one with this subject and `keyHash` in that mode.
+   */
+  | {
+      readonly do: 'register-ca'
+      readonly ca: CaCertificateRecord
+      /** SHA-256, lower-case hex, over the DER of the public key. */
+      readonly keyHash?: string
+    }
   /** `absent`. A member that is left out stays as it is; `registrationConfig: null` removes it. */
   | {
       readonly do: 'update-ca'
@@ -101,14 +129,12 @@ export type Change =
   | { readonly do: 'detach-thing-principal'; readonly thingName: string; readonly certificateId: CertificateId }
   /** `exists`. Its default version is version 1. */
   | { readonly do: 'create-template'; readonly template: TemplateRecord }
-  /** `absent`. */
+  /** `absent`; `attached` while a CA provisions its devices by it. */
   | { readonly do: 'delete-template'; readonly name: string }
   /** Replaces the registration code; `undefined` removes it. */
   | { readonly do: 'set-registration-code'; readonly code: string | undefined }
   /** Makes the scope one that is served. `exists` when it is already, or when another one has that prefix. */
   | { readonly do: 'open-scope'; readonly endpointPrefix: string; readonly at: Instant }
-  /** `exists`. */
-  | { readonly do: 'create-access-key'; readonly key: AccessKeyRecord }
 
 /** Why a change was refused. */
 export type ConflictReason =
@@ -117,10 +143,14 @@ export type ConflictReason =
   | 'target-absent'
   | 'attached'
   | 'state'
+  | 'pending-transfer'
+  | 'taken'
   | 'version'
+  | 'version-absent'
   | 'versions'
   | 'default'
   | 'exclusive'
+  | 'depth'
   | 'limit'
 
 /** The answer to a list of changes: all are durable, or the first one that could not be made and none is. */

@@ -94,6 +94,7 @@ export interface ThingRecord {
   /** UUID. */
   readonly id: string
   readonly typeName: string | undefined
+  readonly billingGroupName?: string
   readonly attributes: Readonly<Record<string, string>>
   /** Counts the changes of this record, from 1. */
   readonly version: number
@@ -108,6 +109,36 @@ export interface ThingPrincipal {
   readonly exclusive: boolean
 }
 
+/** A transfer of a certificate between two accounts of one region, as one of them sees it. */
+export interface CertificateTransfer {
+  readonly certificateId: CertificateId
+  /** The certificate comes, or came, from {@link account}; otherwise it is offered to it. */
+  readonly isIncoming: boolean
+  readonly account: string
+  readonly message: string | undefined
+  readonly rejectReason: string | undefined
+  /** When the certificate was made in this account. */
+  readonly createdAt: Instant
+  readonly sentAt: Instant
+  readonly acceptedAt: Instant | undefined
+  readonly rejectedAt: Instant | undefined
+}
+
+/** The function that is asked before a device is provisioned (AWS IoT API, ProvisioningHook). */
+export interface ProvisioningHook {
+  readonly payloadVersion: string | undefined
+  readonly targetArn: string
+}
+
+/** One version of a provisioning template; versions never change. */
+export interface TemplateVersionRecord {
+  readonly templateName: string
+  readonly versionId: number
+  readonly body: string
+  readonly isDefault: boolean
+  readonly createdAt: Instant
+}
+
 /** A named provisioning template and the version of it that is in force. */
 export interface TemplateRecord {
   readonly name: string
@@ -118,15 +149,7 @@ export interface TemplateRecord {
   /** Text of the default version. */
   readonly body: string
   readonly defaultVersionId: number
+  readonly preProvisioningHook?: ProvisioningHook | undefined
   readonly createdAt: Instant
   readonly modifiedAt: Instant
-}
-
-/** A key that signs control-plane requests with SigV4. */
-export interface AccessKeyRecord {
-  readonly id: string
-  /** Kept in the clear because SigV4 needs it to verify; the database is readable by its owner only. */
-  readonly secret: string
-  readonly name: string
-  readonly createdAt: Instant
 }

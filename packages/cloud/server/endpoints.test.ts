@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { newEndpointPrefix } from '@birthmark/cloud/api'
 import { openSqliteRegistry } from '@birthmark/cloud/registry/sqlite'
 import { instant, silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { scratchFolder } from '../../../testing/testkit/scratch-folder.ts'
-import { Endpoints, newEndpointPrefix } from './endpoints.ts'
+import { Endpoints } from './endpoints.ts'
 
 const DEFAULT = { account: '123456789012', region: 'eu-central-1' }
 const OTHER = { account: '210987654321', region: 'us-east-1' }

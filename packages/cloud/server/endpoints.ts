@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { newEndpointPrefix } from '@birthmark/cloud/api'
 import type { EndpointNames } from '@birthmark/cloud/front'
 import type { OpenScope, Registry, Scope } from '@birthmark/cloud/registry'
 import type { Clock, Entropy } from '@birthmark/foundation/kernel'
@@ -88,14 +89,8 @@ export class Endpoints implements EndpointNames {
   }
 }
 
-/** Makes the first label of a new endpoint: `a` and 13 random characters, as AWS's are. */
-export function newEndpointPrefix(entropy: Entropy): string {
-  return `a${Array.from(entropy.bytes(13), (byte) => LABEL[byte % LABEL.length]).join('')}`
-}
-
 function keyOf({ account, region }: Scope): string {
   return `${account}/${region}`
 }
 
 const LOCAL_NAMES: readonly string[] = ['localhost', '127.0.0.1', '::1']
-const LABEL = 'abcdefghijklmnopqrstuvwxyz234567'

@@ -47,5 +47,30 @@ export const SERVER_FAULTS = {
     message: 'the authority refused to sign: {why}',
     remedy: 'See what it says about the request; its profile decides what it signs.',
   },
+  DATA_FOLDER_EMPTY: {
+    blame: 'caller',
+    message: '{path} is no data directory of a server',
+    remedy: "Name the folder that 'birthmark server --data' was started with.",
+  },
+  BACKUP_EXISTS: {
+    blame: 'caller',
+    message: '{path} is there already',
+    remedy: 'Name another file: a backup never replaces one.',
+  },
+  BACKUP_DAMAGED: {
+    blame: 'operator',
+    message: '{path} is no backup that can be used: {why}',
+    remedy: 'Use another backup. Nothing was restored.',
+  },
+  RESTORE_WOULD_OVERWRITE: {
+    blame: 'caller',
+    message: '{path} is not empty',
+    remedy: 'Name a folder that does not exist: a restore never overwrites.',
+  },
+  OFFLINE_REFUSED: {
+    blame: 'caller',
+    message: '{operation} was refused: {why}',
+    remedy: 'Mend what it names and run the command again.',
+  },
 } as const
 export const serverFault: Raise<typeof SERVER_FAULTS> = faults(SERVER_FAULTS)

@@ -53,7 +53,7 @@ export async function comeOnline(options: ComeOnline): Promise<Online> {
 }
 
 /** A dropped, refused or unreachable connection may succeed later; a server that is not the right one will not. */
-function mayPass(error: unknown): boolean {
+export function mayPass(error: unknown): boolean {
   return isFault(error) && PASSING.has(error.code)
 }
 

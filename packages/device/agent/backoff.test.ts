@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { millis } from '@birthmark/foundation/kernel'
 import fc from 'fast-check'
-import { backoffDelay } from './backoff.ts'
+import { seededRandom } from '../../../testing/testkit/random.ts'
+import { backoffDelay, FIELD_BACKOFF } from './backoff.ts'
 
 const backoff = { firstDelayMax: millis(100), delayMax: millis(1_000) }
 const constant = (byte: number) => ({ bytes: (count: number) => new Uint8Array(count).fill(byte) })
@@ -23,4 +24,26 @@ test('every wait lies between nothing and the longest delay', () => {
       assert.ok(delay >= 0 && delay < backoff.delayMax)
     }),
   )
+})
+
+test('a fleet that lost its endpoint at one moment comes back evenly: no tenth of the time gets a fifth more', () => {
+  const random = seededRandom(7)
+  const entropy = { bytes: (count: number) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)) }
+  const slots = Array<number>(10).fill(0)
+  const devices = 50_000
+  for (let device = 0; device < devices; device += 1) {
+    const slot = Math.floor((backoffDelay(FIELD_BACKOFF, 20, entropy) / FIELD_BACKOFF.delayMax) * slots.length)
+    slots[slot] = (slots[slot] ?? 0) + 1
+  }
+  for (const count of slots) assert.ok(Math.abs(count / (devices / slots.length) - 1) < 0.2, slots.join(' '))
+})
+
+test('one seed gives one fleet', () => {
+  const waits = (seed: number): readonly number[] => {
+    const random = seededRandom(seed)
+    const entropy = { bytes: (count: number) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)) }
+    return Array.from({ length: 20 }, (_, index) => backoffDelay(FIELD_BACKOFF, index + 1, entropy))
+  }
+  assert.deepEqual(waits(1), waits(1))
+  assert.notDeepEqual(waits(1), waits(2))
 })

@@ -28,6 +28,16 @@ export interface DeviceConnection {
    * @throws `PUBLISH_REFUSED` when the endpoint answers otherwise or closes the connection
    */
   publish(topic: string, payload: string): Promise<void>
+  /**
+   * Subscribes at QoS 1 and resolves when the endpoint has granted it.
+   *
+   * @throws `SUBSCRIPTION_REFUSED`
+   */
+  subscribe(filter: string): Promise<void>
+  /** Has `take` called with each message from now on; the function that comes back ends that. */
+  onMessage(take: (topic: string, payload: Uint8Array) => void): () => void
+  /** Resolves when the connection is over, however that came. */
+  readonly closed: Promise<void>
   /** Says DISCONNECT and closes. */
   close(): Promise<void>
 }
@@ -49,7 +59,7 @@ export async function connectOnce(
       transport: socket,
       host: endpoint.host,
       alpn: [MQTT_ALPN],
-      anchors: [identity.trustAnchor],
+      anchors: [identity.trustAnchor, ...(identity.otherAnchors ?? [])],
       identity: { certificates: [identity.certificate], signer: identity.signer },
       clock,
       entropy,
@@ -108,6 +118,7 @@ function connectFailure(last: unknown): Error {
 }
 
 function deviceConnection(client: MqttClient, lastError: () => unknown): DeviceConnection {
+  const closed = new Promise<void>((resolve) => client.once('close', () => resolve()))
   return {
     publish: (topic, payload) =>
       new Promise((resolve, reject) => {
@@ -124,10 +135,33 @@ function deviceConnection(client: MqttClient, lastError: () => unknown): DeviceC
           else resolve()
         })
       }),
+    subscribe: (topic) =>
+      new Promise((resolve, reject) => {
+        const refuse = (why: string, cause?: unknown): void =>
+          reject(agentFault('SUBSCRIPTION_REFUSED', { topic, why }, cause))
+        const lost = (): void => refuse('the endpoint closed the connection', lastError())
+        if (!client.connected) return lost()
+        client.once('close', lost)
+        client.subscribe(topic, { qos: 1 }, (error, granted) => {
+          client.off('close', lost)
+          const isRefused = granted?.some(({ qos }) => qos >= REASON_FAILED_MIN) === true
+          if (error) refuse(error.message, error)
+          else if (isRefused) refuse('it is not granted')
+          else resolve()
+        })
+      }),
+    onMessage: (take) => {
+      const listener = (topic: string, payload: Uint8Array): void => take(topic, payload)
+      client.on('message', listener)
+      return () => void client.off('message', listener)
+    },
+    closed,
     close: () => new Promise((resolve) => client.end(false, {}, () => resolve())),
   }
 }
 
+/** A SUBACK's codes from here on are failures (MQTT 5.0 §3.9.3). */
+const REASON_FAILED_MIN = 0x80
 /** The protocol name that AWS IoT expects from certificate clients on a shared port; harmless on 8883. */
 const MQTT_ALPN = 'x-amzn-mqtt-ca'
 /** AWS's upper bound, so that a quiet device costs least. */

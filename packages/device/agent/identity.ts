@@ -7,6 +7,8 @@ export interface DeviceIdentity {
   readonly certificate: Certificate
   readonly signer: Signer
   readonly trustAnchor: Certificate
+  /** Further roots of the endpoint, when it may show more than one. */
+  readonly otherAnchors?: readonly Certificate[]
 }
 
 /**

@@ -14,5 +14,6 @@ export {
 } from './fault.ts'
 export { jsonLog, type Level, type Log, type LogFields, silentLog } from './log.ts'
 export { type Driven, drive, type Machine, type World } from './machine.ts'
+export { type Labels, Metrics } from './metrics.ts'
 export type { Cancel, Clock, Entropy, Timers } from './ports.ts'
 export { decodeUtf8, encodeUtf8 } from './text.ts'

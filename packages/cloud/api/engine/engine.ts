@@ -12,22 +12,28 @@ import { writeOutput } from './write-output.ts'
 /** The operations of all services behind their routes. */
 export interface Engine extends Router {
   /**
-   * Reads the input, checks it, performs the operation and writes its output.
+   * Reads the input, asks whether the caller may, checks it, performs the operation and writes its output.
    *
-   * @throws `NotImplementedException`, `SerializationException`, `InvalidRequestException`, what the operation throws
+   * @param admit Told what is wanted before anything is done; throws when the caller may not.
+   * @throws `NotImplementedException`, `SerializationException`, `InvalidRequestException`, what `admit` and the
+   * operation throw
    */
-  perform(route: Route, source: InputSource, call: Call): Promise<Answer>
+  perform(route: Route, source: InputSource, call: Call, admit: Admit): Promise<Answer>
 }
+
+/** Judges whether a caller may have an operation performed on what its input names. */
+export type Admit = (operation: Operation, input: Readonly<Record<string, unknown>>) => void
 
 /** Builds the engine. @throws `API_MODEL_UNKNOWN` */
 export function createEngine(): Engine {
   const router = createRouter(loadOperations())
   return {
     match: (method, rawPath, service) => router.match(method, rawPath, service),
-    async perform(route, source, call) {
+    async perform(route, source, call, admit) {
       const { operation } = route
-      const implementation = requireImplementation(operation)
       const input = readInput(route, source)
+      admit(operation, input)
+      const implementation = requireImplementation(operation)
       requireConstraints(operation, input)
       requireSupported(operation.name, input)
       return writeOutput(operation, await implementation(input, call))

@@ -2,6 +2,7 @@ import type { CertificateRecord, CertificateStatus, Scope } from '@birthmark/clo
 import { invalidRequest, notFound } from '../exceptions.ts'
 import type { Operations } from '../operation-types.ts'
 import { arnOf, parseCertificateId } from './arns.ts'
+import { describeTransfer } from './certificate-transfers.ts'
 import { commit } from './conflicts.ts'
 import { nextToken, pageRequest } from './pages.ts'
 import { dateOf } from './values.ts'
@@ -9,16 +10,16 @@ import { dateOf } from './values.ts'
 /** Device certificates that are registered already. */
 export const certificateOperations: Partial<Operations> = {
   async DescribeCertificate({ certificateId }, { registry }) {
-    const record = await registry.certificate(parseCertificateId(certificateId))
+    const id = parseCertificateId(certificateId)
+    const [record, transfer] = await Promise.all([registry.certificate(id), registry.transfers.of(id)])
     if (record === undefined) throw notFound(`The certificate does not exist (id=${certificateId})`)
     const certificateDescription = {
       ...summaryOf(record, registry.scope),
       caCertificateId: record.caId,
       certificatePem: record.pem,
-      ownedBy: registry.scope.account,
+      ...describeTransfer(registry.scope, transfer),
       lastModifiedDate: dateOf(record.modifiedAt),
       customerVersion: record.customerVersion,
-      transferData: {},
       generationId: record.generationId,
       validity: { notBefore: dateOf(record.notBefore), notAfter: dateOf(record.notAfter) },
     }

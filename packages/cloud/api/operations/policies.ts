@@ -6,11 +6,12 @@ import type { Call, Operations } from '../operation-types.ts'
 import { arnOf } from './arns.ts'
 import { commit } from './conflicts.ts'
 import { nextToken, pageRequest } from './pages.ts'
+import { tagChanges } from './tags.ts'
 import { dateOf, newUuid } from './values.ts'
 
 /** Policies and their versions. */
 export const policyOperations: Partial<Operations> = {
-  async CreatePolicy({ policyName, policyDocument }, call) {
+  async CreatePolicy({ policyName, policyDocument, tags }, call) {
     requirePolicyDocument(policyDocument)
     const policy: PolicyRecord = {
       name: policyName,
@@ -20,7 +21,7 @@ export const policyOperations: Partial<Operations> = {
       modifiedAt: call.now,
       generationId: newUuid(call.entropy),
     }
-    await commit(call, { do: 'create-policy', policy })
+    await commit(call, { do: 'create-policy', policy }, ...tagChanges(`policy/${policyName}`, tags))
     const policyArn = arnOf(call.registry.scope, 'policy', policyName)
     return { policyName, policyArn, policyDocument, policyVersionId: FIRST_VERSION }
   },
@@ -112,7 +113,7 @@ export interface PolicyNames {
 }
 
 /** Gives the name and ARN of a policy. */
-export function policyNames({ name }: PolicyRecord, scope: Scope): PolicyNames {
+export function policyNames({ name }: Pick<PolicyRecord, 'name'>, scope: Scope): PolicyNames {
   return { policyName: name, policyArn: arnOf(scope, 'policy', name) }
 }
 

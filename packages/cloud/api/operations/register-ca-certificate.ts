@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { CaCertificateRecord } from '@birthmark/cloud/registry'
 import type { Certificate } from '@birthmark/foundation/x509'
 import { AwsException, invalidRequest } from '../exceptions.ts'
@@ -7,6 +8,7 @@ import { commit } from './conflicts.ts'
 import { notValid, readAnyCertificate, readCertificate } from './read-certificate.ts'
 import { idOf } from './register-certificate.ts'
 import { parseConfig } from './registration-config.ts'
+import { tagChanges } from './tags.ts'
 import { newUuid } from './values.ts'
 
 /** How a CA becomes known. */
@@ -31,7 +33,8 @@ export const registerCaCertificateOperations: Partial<Operations> = {
       customerVersion: 1,
       generationId: newUuid(call.entropy),
     }
-    await commit(call, { do: 'register-ca', ca: record })
+    const keyHash = createHash('sha256').update(ca.publicKey).digest('hex')
+    await commit(call, { do: 'register-ca', ca: record, keyHash }, ...tagChanges(`cacert/${record.id}`, input.tags))
     return { certificateArn: arnOf(call.registry.scope, 'cacert', record.id), certificateId: record.id }
   },
 }

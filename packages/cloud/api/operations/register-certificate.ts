@@ -66,10 +66,10 @@ export function idOf({ fingerprint }: Certificate): CertificateRecord['id'] {
  *
  * @throws `CertificateValidationException`, `CertificateConflictException`
  */
-async function findIssuer(
+export async function findIssuer(
   certificate: Certificate,
   caPem: string | undefined,
-  { registry }: Call,
+  { registry }: Pick<Call, 'registry'>,
 ): Promise<CaCertificateRecord> {
   const named = caPem === undefined ? undefined : idOf(readAnyCertificate(caPem))
   const candidates = await registry.caCertificatesBySubject(certificate.issuerHash)

@@ -5,24 +5,28 @@ import type { Call, Input, Operations } from '../operation-types.ts'
 import { arnOf } from './arns.ts'
 import { commit, conflictException } from './conflicts.ts'
 import { nextToken, pageRequest } from './pages.ts'
+import { requireUsableType } from './thing-types.ts'
 import { newUuid } from './values.ts'
 
 type Attributes = Readonly<Record<string, string>>
-type Configuration = Pick<ThingRecord, 'attributes' | 'typeName'>
+type Configuration = Pick<ThingRecord, 'attributes' | 'typeName' | 'billingGroupName'>
 
 /** Things. */
 export const thingOperations: Partial<Operations> = {
-  async CreateThing({ thingName, thingTypeName, attributePayload }, call) {
+  async CreateThing({ thingName, thingTypeName, attributePayload, billingGroupName }, call) {
     const attributes = attributePayload?.attributes ?? {}
+    const billing = billingGroupName === undefined ? {} : { billingGroupName }
     const existing = await call.registry.thing(thingName)
-    if (existing !== undefined && isSame(existing, { attributes, typeName: thingTypeName }))
+    if (existing !== undefined && isSame(existing, { attributes, typeName: thingTypeName, ...billing }))
       return thingNames(existing, call)
-    requireAttributeCount(attributes, thingTypeName)
+    if (existing === undefined) await requireUsableType(thingTypeName, call)
+    requireAttributes(attributes, thingTypeName)
     const id = existing?.id ?? newUuid(call.entropy)
     const thing: ThingRecord = {
       name: thingName,
       id,
       typeName: thingTypeName,
+      ...billing,
       attributes,
       version: 1,
       createdAt: call.now,
@@ -37,12 +41,14 @@ export const thingOperations: Partial<Operations> = {
       defaultClientId: thing.name,
       ...thingNames(thing, call),
       thingTypeName: thing.typeName,
+      billingGroupName: thing.billingGroupName,
       attributes: { ...thing.attributes },
       version: thing.version,
     }
   },
 
   async UpdateThing({ thingName, ...revision }, call) {
+    if (revision.removeThingType !== true) await requireUsableType(revision.thingTypeName, call)
     for (let attempt = 1; ; attempt += 1) {
       const thing = await requireThing(thingName, call)
       const change = reviseThing(thing, revision)
@@ -56,17 +62,22 @@ export const thingOperations: Partial<Operations> = {
 
   async DeleteThing({ thingName, expectedVersion }, call) {
     const version = expectedVersion === undefined ? {} : { expectedVersion }
-    await commit(call, { do: 'delete-thing', name: thingName, ...version })
+    const was = await call.registry.thing(thingName)
+    await commit(call, { do: 'delete-thing', name: thingName, ...version, ...(was && { was }) })
     return {}
   },
 
-  async ListThings({ attributeName, attributeValue, thingTypeName, ...input }, call) {
+  async ListThings({ attributeName, attributeValue, thingTypeName, usePrefixAttributeValue, ...input }, call) {
     if (attributeName !== undefined && thingTypeName !== undefined) {
       throw invalidRequest('Listing things by the combination of attribute and thing type is not supported')
+    }
+    if (attributeName === undefined && attributeValue !== undefined) {
+      throw invalidRequest('attributeValue requires attributeName.')
     }
     const filter = {
       ...(attributeName === undefined ? {} : { attributeName }),
       ...(attributeValue === undefined ? {} : { attributeValue }),
+      ...(usePrefixAttributeValue === undefined ? {} : { valueIsPrefix: usePrefixAttributeValue }),
       ...(thingTypeName === undefined ? {} : { typeName: thingTypeName }),
     }
     const page = await call.registry.things({ ...pageRequest(input), ...filter })
@@ -102,12 +113,12 @@ function reviseThing(thing: ThingRecord, revision: Omit<Input<'UpdateThing'>, 't
   const base = given === undefined || merge === true ? thing.attributes : {}
   // An empty value removes its attribute (AWS IoT API, UpdateThing).
   const attributes = Object.fromEntries(Object.entries({ ...base, ...given }).filter(([, value]) => value !== ''))
-  requireAttributeCount(attributes, typeName)
+  requireAttributes(attributes, typeName)
   const expectedVersion = revision.expectedVersion ?? thing.version
-  return { do: 'update-thing', name: thing.name, attributes, typeName, expectedVersion }
+  return { do: 'update-thing', name: thing.name, attributes, typeName, expectedVersion, was: thing }
 }
 
-function requireAttributeCount(attributes: Attributes, typeName: string | undefined): void {
+function requireAttributes(attributes: Attributes, typeName: string | undefined): void {
   const max = typeName === undefined ? ATTRIBUTES_WITHOUT_TYPE_MAX : ATTRIBUTES_WITH_TYPE_MAX
   if (Object.keys(attributes).length <= max) return
   const whose = typeName === undefined ? 'without a thing type' : 'with a thing type'
@@ -118,7 +129,7 @@ function isSame(left: Configuration, right: Configuration): boolean {
   const keys = Object.keys(left.attributes)
   const count = Object.keys(right.attributes).length
   const sameAttributes = keys.length === count && keys.every((key) => left.attributes[key] === right.attributes[key])
-  return sameAttributes && left.typeName === right.typeName
+  return sameAttributes && left.typeName === right.typeName && left.billingGroupName === right.billingGroupName
 }
 
 function thingNames(

@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
 import type { AccessKeyRecord, Registry, Scope } from '@birthmark/cloud/registry'
 import { type Instant, instant } from '@birthmark/foundation/kernel'
 import type { Service } from '../engine/model.ts'
@@ -7,7 +8,7 @@ import type { Claim } from './claim.ts'
 import { isSignedBy, type SignedRequest } from './signature.ts'
 
 /** Who sent a request, once {@link requireSignature} has agreed. */
-interface Caller {
+export interface Caller {
   readonly key: AccessKeyRecord
   /** The account that owns the key, and the region that the claim is for. */
   readonly scope: Scope
@@ -19,7 +20,7 @@ interface Caller {
  * Finds whom a claim names, before anything of the body is read: service, date, key and region must be right.
  *
  * @param isServed Tells whether an account has an endpoint in a region.
- * @throws `InvalidSignatureException`, `UnrecognizedClientException`
+ * @throws `InvalidSignatureException`, `UnrecognizedClientException`, `ExpiredTokenException`
  */
 export async function findCaller(
   claim: Claim,
@@ -29,9 +30,12 @@ export async function findCaller(
 ): Promise<Caller> {
   const service = requireService(claim)
   requireTimely(claim, now)
-  const found = claim.hasSessionToken ? undefined : await registry.accessKey(claim.accessKeyId)
-  if (found === undefined) {
+  const found = await registry.accessKey(claim.accessKeyId)
+  if (found === undefined || !hasSessionOf(found.key, claim)) {
     throw new AwsException('UnrecognizedClientException', 'The security token included in the request is invalid.')
+  }
+  if (found.key.session !== undefined && found.key.session.expiresAt <= now) {
+    throw new AwsException('ExpiredTokenException', 'The security token included in the request is expired')
   }
   const scope = { account: found.scope.account, region: claim.region }
   if (!isServed(scope)) {
@@ -54,6 +58,13 @@ export function requireSignature(key: AccessKeyRecord, claim: Claim, request: Si
   )
   if (unsigned !== undefined) throw invalid('Every x-amz-* header of the request must be signed.')
   if (!isSignedBy(key.secret, claim, request)) throw invalid(MISMATCH)
+}
+
+/** A temporary key goes with its token, and no other key with any. Compared in constant time. */
+function hasSessionOf({ session }: AccessKeyRecord, { sessionToken }: Claim): boolean {
+  if (session === undefined || sessionToken === undefined) return session === sessionToken
+  const [due, given] = [session.token, sessionToken].map((token) => createHash('sha256').update(token).digest())
+  return due !== undefined && given !== undefined && timingSafeEqual(due, given)
 }
 
 function requireService(claim: Claim): Service {

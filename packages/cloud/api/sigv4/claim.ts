@@ -17,7 +17,7 @@ export interface Claim {
   /** How long a presigned URL lives, in seconds; absent when the signature is in the header. */
   readonly expiresSeconds: number | undefined
   /** Whether a session token came along. */
-  readonly hasSessionToken: boolean
+  readonly sessionToken: string | undefined
 }
 
 /** A header's values, by lower-case name. */
@@ -51,7 +51,7 @@ function fromHeader(authorization: string, headers: Headers): Claim {
     signature: parts.get('Signature'),
     date: headers['x-amz-date']?.[0],
     expires: undefined,
-    hasSessionToken: headers['x-amz-security-token'] !== undefined,
+    sessionToken: headers['x-amz-security-token']?.[0],
   })
 }
 
@@ -63,7 +63,7 @@ function fromQuery(parameters: ReadonlyMap<string, string>): Claim {
     signature: parameters.get('X-Amz-Signature'),
     date: parameters.get('X-Amz-Date'),
     expires: parameters.get('X-Amz-Expires') ?? '',
-    hasSessionToken: parameters.has('X-Amz-Security-Token'),
+    sessionToken: parameters.get('X-Amz-Security-Token'),
   })
 }
 
@@ -74,7 +74,7 @@ interface ClaimText {
   readonly signature: string | undefined
   readonly date: string | undefined
   readonly expires: string | undefined
-  readonly hasSessionToken: boolean
+  readonly sessionToken: string | undefined
 }
 
 function readClaim(text: ClaimText): Claim {
@@ -101,7 +101,7 @@ function readClaim(text: ClaimText): Claim {
     signature: text.signature ?? '',
     date: text.date ?? '',
     expiresSeconds: text.expires === undefined ? undefined : Number(text.expires),
-    hasSessionToken: text.hasSessionToken,
+    sessionToken: text.sessionToken,
   }
 }
 

@@ -10,7 +10,7 @@ import {
   parseTopicName,
 } from '@birthmark/cloud/mqtt'
 import { instant } from '@birthmark/foundation/kernel'
-import type { Bus, Receiver } from '../bus.ts'
+import { type Bus, type Receiver, SHARE_GROUPS_MAX, SHARE_MEMBERS_MAX } from '../bus.ts'
 
 /** A bus under test. */
 export interface BusUnderTest {
@@ -35,6 +35,8 @@ export function busSuite(name: string, makeBus: () => Promise<BusUnderTest>): vo
   routing(check)
   quality(check)
   ending(check)
+  keeping(check)
+  sharing(check)
 }
 
 type Check = (what: string, run: (bus: Bus, settle: () => Promise<void>) => Promise<void>) => void
@@ -177,11 +179,100 @@ function ending(check: Check): void {
   })
 }
 
+function keeping(check: Check): void {
+  check('QoS 1 is taken when every receiver that keeps it has it', async (bus, settle) => {
+    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    for (const kept of [first, first, second]) {
+      bus.subscribe(filter('a'), { connectionId: undefined, deliver: () => kept.promise }, QOS_1)
+    }
+    bus.subscribe(filter('a'), new Inbox('live'), QOS_1)
+    await settle()
+    let taken = false
+    const published = bus.publish(message('a')).then(() => void (taken = true))
+    first.resolve()
+    await first.promise
+    await settle()
+    assert.equal(taken, false)
+    second.resolve()
+    await published
+  })
+
+  check('QoS 1 is not taken when a receiver fails to keep it', async (bus, settle) => {
+    const full = new Error('no room')
+    bus.subscribe(filter('a'), { connectionId: undefined, deliver: () => Promise.reject(full) }, QOS_1)
+    bus.subscribe(filter('+'), new Inbox('live'), QOS_1)
+    await settle()
+    await assert.rejects(bus.publish(message('a')), full)
+  })
+}
+
+function sharing(check: Check): void {
+  check(
+    'a shared subscription gives each message to one member, and others get theirs as always',
+    async (bus, settle) => {
+      const [one, two, other, apart] = ['1', '2', '3', '4'].map((id) => new Inbox(id)) as [Inbox, Inbox, Inbox, Inbox]
+      for (const inbox of [one, two]) bus.subscribe(filter('$share/crew/a/+'), inbox, QOS_1)
+      bus.subscribe(filter('$share/watch/a/#'), other, QOS_0)
+      bus.subscribe(filter('a/b'), apart, QOS_1)
+      await settle()
+      for (let count = 0; count < 64; count += 1) await bus.publish(message('a/b'))
+      await settle()
+      assert.equal(one.seen.length + two.seen.length, 64)
+      // That one of two gets all of 64 happens once in 2^63.
+      assert.ok(one.seen.length > 0 && two.seen.length > 0)
+      assert.deepEqual([other.seen.length, other.seen[0], apart.seen.length], [64, 'a/b q0', 64])
+    },
+  )
+
+  check('a member of a shared subscription that is there comes before those that are away', async (bus, settle) => {
+    const [there, away] = [new Inbox('1'), new Inbox(undefined)]
+    away.isAway = true
+    for (const inbox of [there, away]) bus.subscribe(filter('$share/crew/a'), inbox, QOS_1)
+    await settle()
+    for (let count = 0; count < 16; count += 1) await bus.publish(message('a'))
+    await settle()
+    assert.equal(there.seen.length, 16)
+    bus.leave(there)
+    await settle()
+    await bus.publish(message('a'))
+    await settle()
+    assert.equal(away.seen.length, 1)
+  })
+
+  check('a shared subscription ends with its last member', async (bus, settle) => {
+    const [one, two] = [new Inbox('1'), new Inbox('2')]
+    for (const inbox of [one, two]) bus.subscribe(filter('$share/crew/a'), inbox, QOS_1)
+    assert.ok(bus.unsubscribe(filter('$share/crew/a'), one))
+    assert.ok(!bus.unsubscribe(filter('$share/crew/a'), one))
+    bus.leave(two)
+    await settle()
+    await bus.publish(message('a'))
+    await settle()
+    assert.deepEqual([one.seen, two.seen], [[], []])
+  })
+
+  check('shared subscriptions have so many members, and a scope has so many of them', async (bus) => {
+    const share = (name: string): ReturnType<typeof filter> => filter(`$share/${name}/a`)
+    for (let count = 0; count < SHARE_MEMBERS_MAX; count += 1) {
+      assert.ok(bus.mayShare(share('crew')))
+      bus.subscribe(share('crew'), new Inbox(`${count}`), QOS_1)
+    }
+    assert.ok(!bus.mayShare(share('crew')))
+    for (let count = 1; count < SHARE_GROUPS_MAX; count += 1) {
+      assert.ok(bus.mayShare(share(`${count}`)))
+      bus.subscribe(share(`${count}`), new Inbox('1'), QOS_1)
+    }
+    assert.ok(!bus.mayShare(share('another')))
+    assert.ok(bus.mayShare(share('1')))
+  })
+}
+
 /** A receiver that keeps what it is given. */
 class Inbox implements Receiver {
   readonly connectionId: string | undefined
   readonly messages: Message[] = []
   readonly seen: string[] = []
+  isAway = false
   readonly #onMessage: () => void
 
   constructor(connectionId: string | undefined, onMessage: () => void = () => undefined) {

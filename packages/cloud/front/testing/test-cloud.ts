@@ -16,6 +16,7 @@ import {
   type ScopedRegistry,
 } from '@birthmark/cloud/registry'
 import { openSqliteRegistry } from '@birthmark/cloud/registry/sqlite'
+import { openSqliteSessions } from '@birthmark/cloud/sessions/sqlite'
 import { type Instant, instant, type Log, type LogFields, silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy, systemTimers } from '@birthmark/foundation/system'
 import type { Certificate } from '@birthmark/foundation/x509'
@@ -94,20 +95,23 @@ export async function openTestCloud(context: TestContext, options: Partial<Front
   const folder = await mkdtemp(join(tmpdir(), 'birthmark-'))
   const clock = options.clock ?? systemClock
   const registry = await openSqliteRegistry({ folder, clock, log: silentLog })
+  const store = openSqliteSessions({ folder: join(folder, 'sessions'), clock, log: silentLog })
   let started: Front | undefined
   context.after(async () => {
     await started?.close()
+    store.close()
     await registry.close()
     await rm(folder, { recursive: true, force: true })
   })
   const root = await makeRoot()
   const [ca, endpoint] = await Promise.all([makeCa(root), makeEndpoint(root)])
   const log = new TestLog()
-  const bus = new LocalBus({ hashMatchesParent: false })
+  const bus = new LocalBus({ hashMatchesParent: false }, systemEntropy)
   const front = await startFront({
     names: { defaultScope: SCOPE, scopeOf: (name) => (HOST_NAMES.has(name.toLowerCase()) ? SCOPE : undefined) },
     registry,
     busOf: () => bus,
+    sessions: { store },
     listeners: { mqtt: { host: '127.0.0.1', port: 0 } },
     endpoint: {
       key: endpoint.keyPem,

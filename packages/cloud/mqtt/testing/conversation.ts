@@ -108,6 +108,11 @@ export class Conversation {
     return this.input({ on: 'deliver', delivery: new Delivery(delivered), qos })
   }
 
+  /** The store has a message, of this place among those of the session. */
+  deliverStored(delivered: Message, place: number): string[] {
+    return this.input({ on: 'deliver', delivery: new Delivery(delivered), qos: 1, stored: { place, bytes: 1 } })
+  }
+
   input(input: SessionInput): string[] {
     return describeAll(this.session.receive(input, this.now), this.version)
   }
@@ -144,6 +149,10 @@ function describe(effect: SessionEffect, version: ProtocolVersion): string {
       const id = effect.packetId === undefined ? '' : ` for ${effect.packetId}`
       return `publish ${effect.message.topic} q${effect.message.qos}${id}${effect.isWill ? ' as will' : ''}`
     }
+    case 'delay-will':
+      return `will ${effect.message.topic} in ${effect.seconds} s`
+    case 'settled':
+      return `settled ${effect.stored.place}`
     case 'subscribe':
       return `subscribe ${effect.filter} q${effect.qos}${effect.noLocal ? ' not its own' : ''}`
     case 'unsubscribe':

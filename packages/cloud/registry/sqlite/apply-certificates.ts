@@ -54,30 +54,38 @@ export function deleteCertificate(
   const row = sql.one(CERTIFICATE_STATUS, bytesOf(change.id), scope)
   if (row === undefined) return 'absent'
   if (row['status'] === 'ACTIVE') return 'state'
+  if (row['status'] === 'PENDING_TRANSFER') return 'pending-transfer'
   const id = count(row['id'])
   if (sql.one('SELECT 1 FROM thing_principal WHERE certificate = ?', id) !== undefined) return 'attached'
   const policies = sql.one('SELECT 1 FROM policy_attachment WHERE certificate = ?', id)
   if (policies !== undefined && !change.force) return 'attached'
   sql.run('DELETE FROM policy_attachment WHERE certificate = ?', id)
+  sql.run('DELETE FROM certificate_transfer WHERE certificate = ?', id)
+  sql.run('DELETE FROM certificate_offer WHERE certificate = ?', id)
+  sql.run('DELETE FROM provisioning_claim WHERE certificate = ?', id)
   sql.run('DELETE FROM certificate WHERE id = ?', id)
   return undefined
 }
 
 /** Adds a CA. */
 export function registerCa({ sql, scope }: ScopedTables, change: ChangeOf<'register-ca'>): ConflictReason | undefined {
-  const { ca } = change
+  const { ca, keyHash } = change
   if (sql.one('SELECT 1 FROM ca WHERE scope = ? AND fingerprint = ?', scope, bytesOf(ca.id)) !== undefined)
     return 'exists'
   const same = sql.one('SELECT count(*) AS n FROM ca WHERE scope = ? AND subject_hash = ?', scope, ca.subjectHash)
   if (count(same?.['n']) >= CA_SAME_SUBJECT_MAX) return 'limit'
+  if (ca.mode === 'DEFAULT' && keyHash !== undefined) {
+    if (sql.one(SAME_IN_REGION, ca.subjectHash, scope, scope, keyHash) !== undefined) return 'taken'
+  }
   sql.run(
-    `INSERT INTO ca (scope, fingerprint, pem, subject_hash, status, mode, auto_registration, registration_config,
-       not_before, not_after, created_at, modified_at, customer_version, generation_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO ca (scope, fingerprint, pem, subject_hash, key_hash, status, mode, auto_registration,
+       registration_config, not_before, not_after, created_at, modified_at, customer_version, generation_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     scope,
     bytesOf(ca.id),
     ca.pem,
     ca.subjectHash,
+    keyHash ?? null,
     ca.status,
     ca.mode,
     ca.autoRegistration ? 1 : 0,
@@ -124,3 +132,7 @@ export function deleteCa({ sql, scope }: ScopedTables, change: ChangeOf<'delete-
 }
 
 const CERTIFICATE_STATUS = 'SELECT id, status FROM certificate WHERE fingerprint = ? AND scope = ?'
+
+const SAME_IN_REGION = `
+  SELECT 1 FROM scope s JOIN ca c ON c.scope = s.id AND c.subject_hash = ?
+  WHERE s.region = (SELECT region FROM scope WHERE id = ?) AND s.id <> ? AND c.mode = 'DEFAULT' AND c.key_hash = ?`

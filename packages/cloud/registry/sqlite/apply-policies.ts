@@ -78,6 +78,7 @@ export function deletePolicy(tables: ScopedTables, change: ChangeOf<'delete-poli
   if (policy === undefined) return 'absent'
   const { sql } = tables
   if (sql.one('SELECT 1 FROM policy_attachment WHERE policy = ?', policy.id) !== undefined) return 'attached'
+  if (sql.one('SELECT 1 FROM thing_group_policy WHERE policy = ?', policy.id) !== undefined) return 'attached'
   const others = sql.one('SELECT 1 FROM policy_version WHERE policy = ? AND version <> ?', policy.id, policy.current)
   if (others !== undefined) return 'versions'
   sql.run('DELETE FROM policy_version WHERE policy = ?', policy.id)

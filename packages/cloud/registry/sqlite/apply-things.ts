@@ -1,48 +1,63 @@
 import type { ConflictReason } from '../changes.ts'
-import { bytesOf, count } from './rows.ts'
+import { bytesOf, count, jsonOf } from './rows.ts'
 import type { ChangeOf, ScopedTables } from './scoped-tables.ts'
+import type { Statements } from './statements.ts'
 
-/** Makes a thing. */
+/** Makes a thing, in its billing group. */
 export function createThing(
   { sql, scope }: ScopedTables,
   change: ChangeOf<'create-thing'>,
 ): ConflictReason | undefined {
   const { thing } = change
-  const added = sql.run(
-    `INSERT INTO thing (scope, name, uuid, type_name, attributes, version, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  if (sql.one('SELECT 1 FROM thing WHERE name = ? AND scope = ?', thing.name, scope) !== undefined) return 'exists'
+  const billingGroup =
+    thing.billingGroupName === undefined
+      ? undefined
+      : sql.one('SELECT id FROM billing_group WHERE scope = ? AND name = ?', scope, thing.billingGroupName)
+  if (thing.billingGroupName !== undefined && billingGroup === undefined) return 'target-absent'
+  const id = sql.insert(
+    `INSERT INTO thing (scope, name, uuid, type_name, billing_group, attributes, version, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     scope,
     thing.name,
     thing.id,
     thing.typeName ?? null,
+    billingGroup === undefined ? null : count(billingGroup['id']),
     JSON.stringify(thing.attributes),
     thing.version,
     thing.createdAt,
   )
-  return added === 0 ? 'exists' : undefined
+  indexAttributes(sql, scope, id, thing.attributes)
+  return undefined
 }
 
 /** Replaces the attributes and the type of a thing. */
 export function updateThing(tables: ScopedTables, change: ChangeOf<'update-thing'>): ConflictReason | undefined {
-  const found = thingVersion(tables, change.name)
+  const { sql, scope } = tables
+  const found = thingRow(tables, change.name)
   if (found === undefined) return 'absent'
   if (change.expectedVersion !== undefined && change.expectedVersion !== found.version) return 'version'
-  tables.sql.run(
+  forgetAttributes(sql, scope, found)
+  sql.run(
     'UPDATE thing SET attributes = ?, type_name = ?, version = version + 1 WHERE id = ?',
     JSON.stringify(change.attributes),
     change.typeName ?? null,
     found.id,
   )
+  indexAttributes(sql, scope, found.id, change.attributes)
   return undefined
 }
 
 /** Removes a thing; one that is not there is removed already. */
 export function deleteThing(tables: ScopedTables, change: ChangeOf<'delete-thing'>): ConflictReason | undefined {
-  const found = thingVersion(tables, change.name)
+  const { sql, scope } = tables
+  const found = thingRow(tables, change.name)
   if (found === undefined) return undefined
   if (change.expectedVersion !== undefined && change.expectedVersion !== found.version) return 'version'
-  if (tables.sql.one('SELECT 1 FROM thing_principal WHERE thing = ?', found.id) !== undefined) return 'attached'
-  tables.sql.run('DELETE FROM thing WHERE id = ?', found.id)
+  if (sql.one('SELECT 1 FROM thing_principal WHERE thing = ?', found.id) !== undefined) return 'attached'
+  forgetAttributes(sql, scope, found)
+  sql.run('DELETE FROM thing_group_member WHERE thing = ?', found.id)
+  sql.run('DELETE FROM thing WHERE id = ?', found.id)
   return undefined
 }
 
@@ -87,9 +102,32 @@ export function detachThingPrincipal(
   return removed === 0 ? 'absent' : undefined
 }
 
-function thingVersion({ sql, scope }: ScopedTables, name: string): { id: number; version: number } | undefined {
-  const row = sql.one('SELECT id, version FROM thing WHERE name = ? AND scope = ?', name, scope)
-  return row === undefined ? undefined : { id: count(row['id']), version: count(row['version']) }
+interface ThingRow {
+  readonly id: number
+  readonly version: number
+  readonly attributes: Readonly<Record<string, unknown>>
+}
+
+function thingRow({ sql, scope }: ScopedTables, name: string): ThingRow | undefined {
+  const row = sql.one('SELECT id, version, attributes FROM thing WHERE name = ? AND scope = ?', name, scope)
+  if (row === undefined) return undefined
+  return { id: count(row['id']), version: count(row['version']), attributes: jsonOf(row['attributes']) }
+}
+
+function indexAttributes(
+  sql: Statements,
+  scope: number,
+  thing: number,
+  attributes: Readonly<Record<string, string>>,
+): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    sql.run('INSERT INTO thing_attribute (scope, name, value, thing) VALUES (?, ?, ?, ?)', scope, name, value, thing)
+  }
+}
+
+function forgetAttributes(sql: Statements, scope: number, { id, attributes }: ThingRow): void {
+  const forget = 'DELETE FROM thing_attribute WHERE scope = ? AND name = ? AND value = ? AND thing = ?'
+  for (const [name, value] of Object.entries(attributes)) sql.run(forget, scope, name, String(value), id)
 }
 
 const THING_ID = 'SELECT id FROM thing WHERE name = ? AND scope = ?'

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type Log, messageOf } from '@birthmark/foundation/kernel'
 import type { Change, CommitResult } from '../changes.ts'
 import type { Scope } from '../records.ts'
+import type { ScopedChanges } from '../registry.ts'
 import { applyChange } from './apply.ts'
 import { asStoreFault, registryFault } from './faults.ts'
 import type { Scopes } from './scopes.ts'
@@ -41,14 +42,14 @@ export class GroupCommit {
   }
 
   /**
-   * Applies a list of changes, whole or not at all, and resolves when it is on disk.
+   * Applies lists of changes, each in its scope, all or none, and resolves when they are on disk.
    *
    * @throws `REGISTRY_CLOSED`, `DISK_FULL`, `FILE_UNUSABLE`, `FILE_NOT_PERMITTED`, `REGISTRY_DAMAGED`
    */
-  commit(scope: Scope, changes: readonly Change[]): Promise<CommitResult> {
+  commit(lists: readonly ScopedChanges[]): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(registryFault('REGISTRY_CLOSED'))
-      this.#waiting.push({ scope, changes, resolve, reject, result: undefined })
+      this.#waiting.push({ lists, resolve, reject, result: undefined })
       this.#schedule()
     })
   }
@@ -110,16 +111,21 @@ export class GroupCommit {
     scopes.keepCommitted()
   }
 
-  #apply({ scope, changes }: Waiting): CommitResult | UnexpectedError {
+  #apply({ lists }: Waiting): CommitResult | UnexpectedError {
     const { database, path, sql, scopes } = this.#parts
-    const tables = { sql, scope: scopes.ensure(scope) }
+    const scoped = lists.map(({ scope, changes }) => ({ tables: { sql, scope: scopes.ensure(scope) }, changes }))
     sql.run('SAVEPOINT list')
     try {
-      for (const [index, change] of changes.entries()) {
-        const reason = applyChange(tables, change)
-        if (reason === undefined) continue
-        this.#undo()
-        return { ok: false, index, reason }
+      let index = 0
+      for (const { tables, changes } of scoped) {
+        for (const change of changes) {
+          const reason = applyChange(tables, change)
+          if (reason !== undefined) {
+            this.#undo()
+            return { ok: false, index, reason }
+          }
+          index += 1
+        }
       }
       sql.run('RELEASE list')
       return { ok: true }
@@ -137,12 +143,12 @@ export class GroupCommit {
     this.#parts.sql.run('RELEASE list')
   }
 
-  #settle({ scope, changes, result, resolve, reject }: Waiting): void {
+  #settle({ lists, result, resolve, reject }: Waiting): void {
     if (result === undefined || 'error' in result) {
       reject(result?.error)
       return
     }
-    if (result.ok && changes.length > 0) this.#notify(scope, changes)
+    if (result.ok) for (const { scope, changes } of lists) if (changes.length > 0) this.#notify(scope, changes)
     resolve(result)
   }
 
@@ -164,10 +170,9 @@ export class GroupCommit {
   }
 }
 
-/** A list of changes on its way to the disk. */
+/** Lists of changes on their way to the disk. */
 interface Waiting {
-  readonly scope: Scope
-  readonly changes: readonly Change[]
+  readonly lists: readonly ScopedChanges[]
   readonly resolve: (result: CommitResult) => void
   readonly reject: (error: unknown) => void
   result: CommitResult | UnexpectedError | undefined

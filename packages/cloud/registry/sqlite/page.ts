@@ -1,5 +1,5 @@
 import type { SQLInputValue } from 'node:sqlite'
-import type { Page, PageRequest } from '../registry.ts'
+import type { Page, PageRequest } from '../pages.ts'
 import { registryFault } from './faults.ts'
 import { count } from './rows.ts'
 import type { Row, Statements } from './statements.ts'
@@ -29,9 +29,7 @@ export function readPage<Found>(
   recordOf: (row: Row) => Found,
 ): Page<Found> {
   const { limit, ascending = true } = request
-  if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_ROWS_MAX) {
-    throw registryFault('PAGE_LIMIT_INVALID', { limit, max: PAGE_ROWS_MAX })
-  }
+  requirePageLimit(limit)
   const rows = sql.all(
     `SELECT ${query.columns}, ${query.position} AS position FROM ${query.from}
      AND ${query.position} ${ascending ? '>' : '<'} ? ORDER BY ${query.position} ${ascending ? 'ASC' : 'DESC'} LIMIT ?`,
@@ -45,8 +43,14 @@ export function readPage<Found>(
   return { rows: shown.map(recordOf), next }
 }
 
+/** @throws `PAGE_LIMIT_INVALID` */
+export function requirePageLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= PAGE_ROWS_MAX) return
+  throw registryFault('PAGE_LIMIT_INVALID', { limit, max: PAGE_ROWS_MAX })
+}
+
 /** Gives the row id behind which a page begins. */
-export function startOf(list: string, { after, ascending = true }: PageRequest): number {
+function startOf(list: string, { after, ascending = true }: PageRequest): number {
   if (after === undefined) return ascending ? 0 : Number.MAX_SAFE_INTEGER
   const [name, position] = Buffer.from(after, 'base64').toString('latin1').split(':')
   if (name !== list || position === undefined || !/^[1-9][0-9]{0,14}$/.test(position)) {
@@ -56,7 +60,7 @@ export function startOf(list: string, { after, ascending = true }: PageRequest):
 }
 
 /** Writes the token for the page behind `position`; base64, as AWS IoT's `nextMarker` is. */
-export function tokenOf(list: string, position: number): string {
+function tokenOf(list: string, position: number): string {
   return Buffer.from(`${list}:${position}`).toString('base64')
 }
 

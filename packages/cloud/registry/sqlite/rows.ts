@@ -2,15 +2,16 @@ import type { SQLOutputValue } from 'node:sqlite'
 import { type Instant, instant } from '@birthmark/foundation/kernel'
 import { certificateId } from '../certificate-id.ts'
 import type {
-  AccessKeyRecord,
   CaCertificateRecord,
   CertificateId,
   CertificateRecord,
   OpenScope,
   PolicyRecord,
   PolicyVersionRecord,
+  ProvisioningHook,
   RegistrationConfig,
   TemplateRecord,
+  TemplateVersionRecord,
   ThingPrincipal,
   ThingRecord,
 } from '../records.ts'
@@ -85,14 +86,15 @@ export function policyVersionOf(row: Row): PolicyVersionRecord {
   }
 }
 
-/** Reads a row of `thing`. */
+/** Reads a row of `thing` with `billing_group_name`. */
 export function thingOf(row: Row): ThingRecord {
   return {
     name: text(row['name']),
     id: text(row['uuid']),
     typeName: optionalText(row['type_name']),
+    ...billingGroupOf(row['billing_group_name']),
     attributes: Object.fromEntries(
-      Object.entries(json(row['attributes'])).map(([name, value]) => [name, String(value)]),
+      Object.entries(jsonOf(row['attributes'])).map(([name, value]) => [name, String(value)]),
     ),
     version: count(row['version']),
     createdAt: time(row['created_at']),
@@ -108,9 +110,10 @@ export function thingPrincipalOf(row: Row): ThingPrincipal {
   }
 }
 
-/** Reads a row of `template`. */
+/** Reads a row of `template` joined with the body of its default version. */
 export function templateOf(row: Row): TemplateRecord {
   return {
+    ...hookOf(row['hook']),
     name: text(row['name']),
     type: oneOf(row['type'], TEMPLATE_TYPES),
     description: text(row['description']),
@@ -123,12 +126,13 @@ export function templateOf(row: Row): TemplateRecord {
   }
 }
 
-/** Reads a row of `access_key`. */
-export function accessKeyOf(row: Row): AccessKeyRecord {
+/** Reads a row of `template_version` with the name and the default version of its template. */
+export function templateVersionOf(row: Row): TemplateVersionRecord {
   return {
-    id: text(row['key_id']),
-    secret: text(row['secret']),
-    name: text(row['name']),
+    templateName: text(row['name']),
+    versionId: count(row['version']),
+    body: text(row['body']),
+    isDefault: row['version'] === row['default_version'],
     createdAt: time(row['created_at']),
   }
 }
@@ -163,14 +167,31 @@ export function registrationConfigText(config: RegistrationConfig | null | undef
   return config === null || config === undefined ? null : JSON.stringify(config)
 }
 
+/** Writes a template's hook as it is kept: JSON, or NULL. */
+export function hookText(hook: ProvisioningHook | null | undefined): string | null {
+  return hook === null || hook === undefined ? null : JSON.stringify(hook)
+}
+
+function billingGroupOf(value: SQLOutputValue | undefined): Pick<ThingRecord, 'billingGroupName'> {
+  return value === null || value === undefined ? {} : { billingGroupName: text(value) }
+}
+
+function hookOf(value: SQLOutputValue | undefined): Pick<TemplateRecord, 'preProvisioningHook'> {
+  if (value === null) return {}
+  const { payloadVersion, targetArn } = jsonOf(value)
+  const version = typeof payloadVersion === 'string' ? payloadVersion : undefined
+  return { preProvisioningHook: { payloadVersion: version, targetArn: String(targetArn) } }
+}
+
 function registrationConfigOf(value: SQLOutputValue | undefined): RegistrationConfig | undefined {
   if (value === null) return undefined
-  const kept = json(value)
+  const kept = jsonOf(value)
   const member = (name: string): string | undefined => (typeof kept[name] === 'string' ? kept[name] : undefined)
   return { templateBody: member('templateBody'), roleArn: member('roleArn'), templateName: member('templateName') }
 }
 
-function json(value: SQLOutputValue | undefined): Readonly<Record<string, unknown>> {
+/** Reads a column of JSON that is an object or a list. */
+export function jsonOf(value: SQLOutputValue | undefined): Readonly<Record<string, unknown>> {
   try {
     const parsed: unknown = JSON.parse(text(value))
     return typeof parsed === 'object' && parsed !== null ? { ...parsed } : damaged('an object')
@@ -179,7 +200,8 @@ function json(value: SQLOutputValue | undefined): Readonly<Record<string, unknow
   }
 }
 
-function time(value: SQLOutputValue | undefined): Instant {
+/** Reads a column of milliseconds. */
+export function time(value: SQLOutputValue | undefined): Instant {
   return instant(count(value))
 }
 
@@ -189,7 +211,8 @@ function hex(value: SQLOutputValue | undefined): string {
     : damaged('bytes')
 }
 
-function oneOf<Name extends string>(value: SQLOutputValue | undefined, names: readonly Name[]): Name {
+/** Reads a column that holds one of a few words. */
+export function oneOf<Name extends string>(value: SQLOutputValue | undefined, names: readonly Name[]): Name {
   return names.find((name) => name === value) ?? damaged(names.join(' or '))
 }
 

@@ -1,5 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Instant } from '@birthmark/foundation/kernel'
+import { ACCESS_TABLES } from './schema-access.ts'
+import { CATALOG_TABLES } from './schema-catalog.ts'
+import { TEMPLATE_TABLES, TRANSFER_TABLES } from './schema-identity.ts'
+import { PROVISIONING_TABLES } from './schema-provisioning.ts'
 
 /**
  * The statements that bring a registry from version n (its index here) to n + 1. An entry never changes once it was
@@ -47,6 +51,7 @@ export const MIGRATIONS: readonly string[] = [
     fingerprint BLOB NOT NULL,
     pem TEXT NOT NULL,
     subject_hash TEXT NOT NULL,
+    key_hash TEXT,
     status TEXT NOT NULL,
     mode TEXT NOT NULL,
     auto_registration INTEGER NOT NULL,
@@ -96,13 +101,13 @@ export const MIGRATIONS: readonly string[] = [
     name TEXT NOT NULL,
     uuid TEXT NOT NULL,
     type_name TEXT,
+    billing_group INTEGER,
     attributes TEXT NOT NULL,
     version INTEGER NOT NULL,
     created_at INTEGER NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX thing_name ON thing (name, scope);
   CREATE INDEX thing_scope ON thing (scope);
-  CREATE INDEX thing_type ON thing (scope, type_name) WHERE type_name IS NOT NULL;
 
   CREATE TABLE thing_principal (
     certificate INTEGER NOT NULL,
@@ -111,32 +116,11 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (certificate, thing)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX thing_principal_thing ON thing_principal (thing, certificate);
-
-  CREATE TABLE template (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    scope INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    type TEXT NOT NULL,
-    description TEXT NOT NULL,
-    enabled INTEGER NOT NULL,
-    role_arn TEXT NOT NULL,
-    body TEXT NOT NULL,
-    default_version INTEGER NOT NULL,
-    created_at INTEGER NOT NULL,
-    modified_at INTEGER NOT NULL
-  ) STRICT;
-  CREATE UNIQUE INDEX template_name ON template (scope, name);
-  CREATE INDEX template_scope ON template (scope);
-
-  CREATE TABLE access_key (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    scope INTEGER NOT NULL,
-    key_id TEXT NOT NULL UNIQUE,
-    secret TEXT NOT NULL,
-    name TEXT NOT NULL,
-    created_at INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX access_key_scope ON access_key (scope);
+  ${TEMPLATE_TABLES}
+  ${ACCESS_TABLES}
+  ${TRANSFER_TABLES}
+  ${PROVISIONING_TABLES}
+  ${CATALOG_TABLES}
   `,
 ]
 

@@ -1,6 +1,7 @@
+import type { AccessKeyRecord } from '../access-records.ts'
 import type { Change, CommitResult } from '../changes.ts'
+import type { Page, PageRequest } from '../pages.ts'
 import type {
-  AccessKeyRecord,
   CaCertificateRecord,
   CertificateId,
   CertificateRecord,
@@ -8,21 +9,28 @@ import type {
   PolicyVersionRecord,
   Scope,
   TemplateRecord,
+  TemplateVersionRecord,
   ThingPrincipal,
   ThingRecord,
 } from '../records.ts'
-import type { Page, PageRequest, ScopedRegistry, ThingFilter } from '../registry.ts'
+import type { ScopedChanges, ScopedRegistry, ThingFilter } from '../registry.ts'
+import { THING_COLUMNS } from './indexed-page.ts'
 import { readPage } from './page.ts'
+import { accessKeyOf } from './read-access.ts'
+import { SqliteCatalogReads } from './read-catalog.ts'
+import { SqliteProvisioningReads } from './read-provisioning.ts'
+import { SqliteTransferReads } from './read-transfers.ts'
 import {
-  accessKeyOf,
   bytesOf,
   caOf,
   certificateOf,
+  count,
   idOf,
   optionalText,
   policyOf,
   policyVersionOf,
   templateOf,
+  templateVersionOf,
   thingOf,
   thingPrincipalOf,
 } from './rows.ts'
@@ -31,7 +39,7 @@ import { thingPage } from './thing-page.ts'
 
 /** What one scope of a store asks of the whole. */
 export interface ScopeAccess {
-  commit(scope: Scope, changes: readonly Change[]): Promise<CommitResult>
+  commit(lists: readonly ScopedChanges[]): Promise<CommitResult>
   /** Runs a query on the tables of a scope; its faults become the promise's. */
   read<Result>(scope: Scope, query: (sql: Statements, scopeId: number) => Result): Promise<Result>
 }
@@ -39,15 +47,25 @@ export interface ScopeAccess {
 /** One account and region of a registry in SQLite. */
 export class SqliteScopedRegistry implements ScopedRegistry {
   readonly scope: Scope
+  readonly provisioning: SqliteProvisioningReads
+  readonly transfers: SqliteTransferReads
+  readonly catalog: SqliteCatalogReads
   readonly #access: ScopeAccess
 
   constructor(scope: Scope, access: ScopeAccess) {
     this.scope = scope
     this.#access = access
+    this.provisioning = new SqliteProvisioningReads((query) => this.#read(query))
+    this.catalog = new SqliteCatalogReads((query) => this.#read(query))
+    this.transfers = new SqliteTransferReads((query) => this.#read(query))
   }
 
   commit(changes: readonly Change[]): Promise<CommitResult> {
-    return this.#access.commit(this.scope, changes)
+    return this.#access.commit([{ scope: this.scope, changes }])
+  }
+
+  commitWith(changes: readonly Change[], other: ScopedChanges): Promise<CommitResult> {
+    return this.#access.commit([{ scope: this.scope, changes }, other])
   }
 
   certificate(id: CertificateId): Promise<CertificateRecord | undefined> {
@@ -60,7 +78,7 @@ export class SqliteScopedRegistry implements ScopedRegistry {
   }
 
   certificates(page: PageRequest): Promise<Page<CertificateRecord>> {
-    return this.#read((sql, scope) => readPage(sql, list('certificate', scope), page, certificateOf))
+    return this.#read((sql, scope) => readPage(sql, certificateList(scope), page, certificateOf))
   }
 
   certificatesByCa(caId: CertificateId, page: PageRequest): Promise<Page<CertificateRecord>> {
@@ -157,7 +175,7 @@ export class SqliteScopedRegistry implements ScopedRegistry {
 
   thing(name: string): Promise<ThingRecord | undefined> {
     return this.#read((sql, scope) =>
-      optional(sql.one('SELECT * FROM thing WHERE name = ? AND scope = ?', name, scope), thingOf),
+      optional(sql.one(`SELECT ${THING_COLUMNS} FROM thing t WHERE t.name = ? AND t.scope = ?`, name, scope), thingOf),
     )
   }
 
@@ -193,12 +211,46 @@ export class SqliteScopedRegistry implements ScopedRegistry {
 
   template(name: string): Promise<TemplateRecord | undefined> {
     return this.#read((sql, scope) =>
-      optional(sql.one('SELECT * FROM template WHERE scope = ? AND name = ?', scope, name), templateOf),
+      optional(
+        sql.one(`SELECT t.*, v.body FROM ${TEMPLATE_AND_BODY} WHERE t.scope = ? AND t.name = ?`, scope, name),
+        templateOf,
+      ),
     )
   }
 
   templates(page: PageRequest): Promise<Page<TemplateRecord>> {
-    return this.#read((sql, scope) => readPage(sql, list('template', scope), page, templateOf))
+    return this.#read((sql, scope) => {
+      const query = {
+        list: 'template',
+        columns: 't.*, v.body',
+        from: `${TEMPLATE_AND_BODY} WHERE t.scope = ?`,
+        position: 't.id',
+        values: [scope],
+      }
+      return readPage(sql, query, page, templateOf)
+    })
+  }
+
+  templateVersions(name: string): Promise<readonly TemplateVersionRecord[]> {
+    return this.#read((sql, scope) =>
+      sql
+        .all(
+          `SELECT v.*, t.name, t.default_version FROM template t JOIN template_version v ON v.template = t.id
+           WHERE t.scope = ? AND t.name = ? ORDER BY v.version`,
+          scope,
+          name,
+        )
+        .map(templateVersionOf),
+    )
+  }
+
+  nextTemplateVersionId(name: string): Promise<number | undefined> {
+    return this.#read((sql, scope) =>
+      optional(
+        sql.one('SELECT last_version + 1 AS next FROM template WHERE scope = ? AND name = ?', scope, name),
+        (row) => count(row['next']),
+      ),
+    )
   }
 
   registrationCode(): Promise<string | undefined> {
@@ -225,11 +277,20 @@ function optional<Value, Result>(value: Value | undefined, read: (value: Value) 
 }
 
 /** The list of everything of one table in a scope. */
-function list(table: 'certificate' | 'ca' | 'template', scope: number): Parameters<typeof readPage>[1] {
+function list(table: 'certificate' | 'ca', scope: number): Parameters<typeof readPage>[1] {
   return { list: table, columns: '*', from: `${table} WHERE scope = ?`, position: 'id', values: [scope] }
 }
 
+/** Claims of trusted users are not listed (AWS IoT API, CreateProvisioningClaim). */
+function certificateList(scope: number): Parameters<typeof readPage>[1] {
+  const { from, ...query } = list('certificate', scope)
+  const noClaim = 'NOT EXISTS (SELECT 1 FROM provisioning_claim WHERE certificate = certificate.id)'
+  return { ...query, from: `${from} AND ${noClaim}` }
+}
+
 const POLICY_AND_DOCUMENT = 'policy p JOIN policy_version v ON v.policy = p.id AND v.version = p.default_version'
+
+const TEMPLATE_AND_BODY = 'template t JOIN template_version v ON v.template = t.id AND v.version = t.default_version'
 
 const THING_PRINCIPAL = `
   SELECT t.name, c.fingerprint, a.exclusive FROM thing_principal a

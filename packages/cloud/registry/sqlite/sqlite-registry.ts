@@ -2,14 +2,16 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { type Clock, isFault, type Log, messageOf } from '@birthmark/foundation/kernel'
 import { makeFolder } from '@birthmark/foundation/system'
+import type { AccessKeyRecord, AuditFilter, AuditRecord } from '../access-records.ts'
 import type { Change, CommitResult } from '../changes.ts'
-import type { AccessKeyRecord, OpenScope, Scope } from '../records.ts'
-import type { Registry, ScopedRegistry } from '../registry.ts'
+import type { OpenScope, Scope } from '../records.ts'
+import type { Registry, ScopedChanges, ScopedRegistry } from '../registry.ts'
 import { openDatabase } from './database.ts'
 import { asStoreFault, registryFault } from './faults.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { type CommitListener, GroupCommit } from './group-commit.ts'
-import { accessKeyOf, openScopeOf, text } from './rows.ts'
+import { accessKeyOf, readAudit } from './read-access.ts'
+import { openScopeOf, text } from './rows.ts'
 import { SqliteScopedRegistry } from './scoped-registry.ts'
 import { Scopes } from './scopes.ts'
 import { Statements } from './statements.ts'
@@ -67,8 +69,13 @@ export class SqliteRegistry implements Registry {
     this.#commits = new GroupCommit({ database, path, sql: this.#sql, scopes: this.#scopes, log })
   }
 
-  in(scope: Scope): ScopedRegistry {
-    return new SqliteScopedRegistry({ account: scope.account, region: scope.region }, this)
+  in(of: Scope, alongside?: () => readonly Change[]): ScopedRegistry {
+    const scope = { account: of.account, region: of.region }
+    if (alongside === undefined) return new SqliteScopedRegistry(scope, this)
+    return new SqliteScopedRegistry(scope, {
+      commit: (lists) => this.commit([...lists, { scope, changes: alongside() }]),
+      read: (at, query) => this.read(at, query),
+    })
   }
 
   async accessKey(id: string): Promise<{ readonly key: AccessKeyRecord; readonly scope: Scope } | undefined> {
@@ -88,12 +95,16 @@ export class SqliteRegistry implements Registry {
     )
   }
 
+  async audit(account: string, filter: AuditFilter): Promise<readonly AuditRecord[]> {
+    return this.#query(() => readAudit(this.#sql, account, filter))
+  }
+
   onCommit(listener: CommitListener): () => void {
     return this.#commits.subscribe(listener)
   }
 
-  commit(scope: Scope, changes: readonly Change[]): Promise<CommitResult> {
-    return this.#commits.commit(scope, changes)
+  commit(lists: readonly ScopedChanges[]): Promise<CommitResult> {
+    return this.#commits.commit(lists)
   }
 
   async read<Result>(scope: Scope, query: (sql: Statements, scopeId: number) => Result): Promise<Result> {

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { Fault, instant, isFault, type LogFields, silentLog } from '@birthmark/foundation/kernel'
 import { systemClock } from '@birthmark/foundation/system'
 import type { Change } from '../changes.ts'
+import type { ThingFilter } from '../registry.ts'
 import { contentsOf } from '../testing/contents.ts'
 import { DEVICE_POLICY, deviceChanges } from '../testing/device-changes.ts'
 import { certificateRecord, idNumber, SCOPE, thingRecord } from '../testing/records.ts'
@@ -16,7 +17,6 @@ import { openSqliteRegistry } from './index.ts'
 import { PAGE_ROWS_MAX } from './page.ts'
 import { MIGRATIONS } from './schema.ts'
 import { SqliteRegistry } from './sqlite-registry.ts'
-import { SCANNED_ROWS_MAX } from './thing-page.ts'
 
 let folder: string
 let path: string
@@ -155,21 +155,28 @@ test('more commits than one group takes keep their order', async () => {
   await registry.close()
 })
 
-test('a page by attribute ends where its scan ends, and the next one goes on', async () => {
+test('pages by attribute continue at a value and a thing, and case counts', async () => {
   const registry = await open()
   const scoped = registry.in(SCOPE)
-  const many = Array.from({ length: SCANNED_ROWS_MAX + 5 }, (_, n) =>
-    thingRecord(`t${n}`, n > SCANNED_ROWS_MAX ? { attributes: { site: 'north' } } : {}),
-  )
-  await scoped.commit(many.map((thing) => ({ do: 'create-thing', thing })))
-  const filter = { limit: 9, attributeName: 'site' }
-  const first = await scoped.things(filter)
-  assert.deepEqual(first.rows, [])
-  const second = await scoped.things({ ...filter, after: first.next ?? '' })
-  assert.deepEqual([second.rows.length, second.next], [4, undefined])
-  const down = await scoped.things({ ...filter, ascending: false })
-  assert.equal(down.rows.length, 4)
-  assert.deepEqual((await scoped.things({ ...filter, ascending: false, after: down.next ?? '' })).rows, [])
+  const sites = ['north', 'North', 'north', 'north-west', 'south', 'north']
+  const things = sites.map((site, n) => thingRecord(`t${n}`, { attributes: { site, n: String(n) } }))
+  await scoped.commit(things.map((thing) => ({ do: 'create-thing', thing })))
+  const all = async (filter: ThingFilter): Promise<readonly string[]> => {
+    const names: string[] = []
+    for (let after: string | undefined; ; ) {
+      const page = await scoped.things({ limit: 2, ...filter, ...(after === undefined ? {} : { after }) })
+      names.push(...page.rows.map(({ name }) => name))
+      after = page.next
+      if (after === undefined) return names
+    }
+  }
+  const north = { attributeName: 'site', attributeValue: 'north' }
+  assert.deepEqual(await all(north), ['t0', 't2', 't5'])
+  assert.deepEqual(await all({ ...north, valueIsPrefix: true }), ['t0', 't2', 't5', 't3'])
+  assert.deepEqual((await all({ attributeName: 'site' })).toSorted(), ['t0', 't1', 't2', 't3', 't4', 't5'])
+  assert.deepEqual(await all({ attributeName: 'site', attributeValue: '' }), [])
+  const foreign = scoped.things({ limit: 2, attributeName: 'site', after: 'AAAA' })
+  await assert.rejects(foreign, (error) => isFault(error, 'PAGE_TOKEN_INVALID'))
   await registry.close()
 })
 

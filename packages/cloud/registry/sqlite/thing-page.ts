@@ -1,71 +1,103 @@
 import type { SQLInputValue } from 'node:sqlite'
+import type { Page, PageRequest } from '../pages.ts'
 import type { ThingRecord } from '../records.ts'
-import type { Page, PageRequest, ThingFilter } from '../registry.ts'
-import { type PagedQuery, readPage, startOf, tokenOf } from './page.ts'
-import { count, thingOf } from './rows.ts'
+import type { ThingFilter } from '../registry.ts'
+import { registryFault } from './faults.ts'
+import { THING_COLUMNS } from './indexed-page.ts'
+import { type PagedQuery, readPage, requirePageLimit } from './page.ts'
+import { count, text, thingOf } from './rows.ts'
 import type { Statements } from './statements.ts'
 
 /**
- * Reads one page of things. The type is indexed; attributes are not, so a page that filters by them looks at
- * {@link SCANNED_ROWS_MAX} things at most: it may hold fewer things than asked for, even none, and still have a `next`.
+ * Reads one page of things. Types and attributes are indexed, so a page costs what its rows cost, wherever it begins;
+ * values that differ from the wanted one in upper and lower case only are looked at too.
  *
  * @throws `PAGE_LIMIT_INVALID`, `PAGE_TOKEN_INVALID`
  */
 export function thingPage(sql: Statements, scope: number, request: PageRequest & ThingFilter): Page<ThingRecord> {
-  const things = thingsOfType(scope, request.typeName)
-  if (request.attributeName === undefined && request.attributeValue === undefined) {
-    return readPage(sql, things, request, thingOf)
+  const { attributeName, attributeValue, valueIsPrefix = false } = request
+  if (attributeName === undefined) return readPage(sql, thingsOfType(scope, request), request, thingOf)
+  if (attributeValue === undefined || valueIsPrefix) {
+    return pageByValue(sql, scope, request, attributeName, attributeValue ?? '')
   }
-  const end = endOfScan(sql, things, request)
-  const scanned = end === undefined ? things : upTo(things, end, request.ascending)
-  const page = readPage(sql, withAttribute(scanned, request), request, thingOf)
-  if (page.next !== undefined || end === undefined) return page
-  return { rows: page.rows, next: tokenOf(LIST, end) }
+  const query = {
+    list: 'thing-by-attribute',
+    columns: THING_COLUMNS,
+    from: `thing_attribute a JOIN thing t ON t.id = a.thing
+           WHERE a.scope = ? AND a.name = ? AND a.value = ? AND a.value = ? COLLATE BINARY ${withType(request)}`,
+    position: 'a.thing',
+    values: [scope, attributeName, attributeValue, attributeValue, ...typeValues(request)],
+  }
+  return readPage(sql, query, request, thingOf)
 }
 
-function thingsOfType(scope: number, typeName: string | undefined): PagedQuery {
-  const query = { list: LIST, columns: '*', position: 'id' }
-  return typeName === undefined
-    ? { ...query, from: 'thing WHERE scope = ?', values: [scope] }
-    : { ...query, from: 'thing WHERE scope = ? AND type_name = ?', values: [scope, typeName] }
+function thingsOfType(scope: number, filter: ThingFilter): PagedQuery {
+  const type = filter.typeName === undefined ? '' : 'AND t.type_name = ? COLLATE NOCASE'
+  return {
+    list: 'thing',
+    columns: THING_COLUMNS,
+    from: `thing t WHERE t.scope = ? ${type} ${withType(filter)}`,
+    position: 't.id',
+    values: [scope, ...typeValues(filter), ...typeValues(filter)],
+  }
 }
 
-/** Gives the row id of the last thing that this page may look at; `undefined` when the list ends before. */
-function endOfScan(sql: Statements, things: PagedQuery, request: PageRequest): number | undefined {
-  const ascending = request.ascending ?? true
-  const row = sql.one(
-    `SELECT id FROM ${things.from} AND id ${ascending ? '>' : '<'} ? ORDER BY id ${ascending ? 'ASC' : 'DESC'}
-     LIMIT 1 OFFSET ?`,
-    ...things.values,
-    startOf(LIST, request),
-    SCANNED_ROWS_MAX - 1,
+/** Things whose attribute begins with `prefix`, in the order of its values. */
+function pageByValue(
+  sql: Statements,
+  scope: number,
+  request: PageRequest & ThingFilter,
+  name: string,
+  prefix: string,
+): Page<ThingRecord> {
+  const { limit, after } = request
+  requirePageLimit(limit)
+  const start = after === undefined ? { value: prefix, thing: 0 } : parseToken(after)
+  const rows = sql.all(
+    `SELECT ${THING_COLUMNS}, a.value AS position FROM thing_attribute a JOIN thing t ON t.id = a.thing
+     WHERE a.scope = ? AND a.name = ? AND (a.value, a.thing) > (?, ?) AND a.value < ?
+       AND substr(a.value, 1, ?) = ? COLLATE BINARY ${withType(request)}
+     ORDER BY a.value, a.thing LIMIT ?`,
+    scope,
+    name,
+    start.value,
+    start.thing,
+    `${prefix}\u{10ffff}`,
+    prefix.length,
+    prefix,
+    ...typeValues(request),
+    limit + 1,
   )
-  return row === undefined ? undefined : count(row['id'])
-}
-
-function upTo(things: PagedQuery, end: number, ascending = true): PagedQuery {
-  return { ...things, from: `${things.from} AND id ${ascending ? '<=' : '>='} ?`, values: [...things.values, end] }
-}
-
-function withAttribute(things: PagedQuery, { attributeName, attributeValue }: ThingFilter): PagedQuery {
-  const conditions: string[] = []
-  const values: SQLInputValue[] = []
-  if (attributeName !== undefined) {
-    conditions.push('key = ?')
-    values.push(attributeName)
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  const more = rows.length > limit && last !== undefined
+  return {
+    rows: shown.map(thingOf),
+    next: more ? tokenOf({ value: text(last['position']), thing: count(last['id']) }) : undefined,
   }
-  if (attributeValue !== undefined) {
-    conditions.push('value = ?')
-    values.push(attributeValue)
-  }
-  const having = `EXISTS (SELECT 1 FROM json_each(attributes) WHERE ${conditions.join(' AND ')})`
-  return { ...things, from: `${things.from} AND ${having}`, values: [...things.values, ...values] }
 }
 
-const LIST = 'thing'
+function withType({ typeName }: ThingFilter): string {
+  return typeName === undefined ? '' : 'AND t.type_name = ?'
+}
 
-/**
- * Things that one page with an attribute filter looks at, at most: some 10 ms during which the process does nothing
- * else. At the limit the page ends there, with a `next`.
- */
-export const SCANNED_ROWS_MAX = 10_000
+function typeValues({ typeName }: ThingFilter): readonly SQLInputValue[] {
+  return typeName === undefined ? [] : [typeName]
+}
+
+interface Place {
+  readonly value: string
+  readonly thing: number
+}
+
+function tokenOf({ value, thing }: Place): string {
+  return Buffer.from(`thing-by-value:${thing}:${value}`).toString('base64')
+}
+
+function parseToken(token: string): Place {
+  const [, thing, value] = TOKEN.exec(Buffer.from(token, 'base64').toString('utf8')) ?? []
+  if (thing === undefined || value === undefined) throw registryFault('PAGE_TOKEN_INVALID')
+  return { value, thing: Number(thing) }
+}
+
+const TOKEN = /^thing-by-value:([1-9][0-9]{0,14}):(.*)$/su

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { instant } from '@birthmark/foundation/kernel'
 import type { Change } from '../changes.ts'
 import type { ScopedRegistry } from '../registry.ts'
+import { billingGroups, indexedThings, tags, thingGroups, thingTypes } from './catalog-suite.ts'
+import { templateVersions, transfers } from './identity-suite.ts'
+import { allowLists, documents, offersAndClaims } from './provisioning-suite.ts'
 import {
   accessKeyRecord,
   caRecord,
@@ -25,6 +28,16 @@ export function changesSuite(onRegistry: OnRegistry): void {
   onScope('attached policies: twice is once, gone with a forced deletion', attachedPolicies)
   onScope('principals of things: many to many, or exclusive', principals)
   onScope('templates, registration code, access keys', settings)
+  onScope('templates: changed member by member, versions numbered on', templateVersions)
+  onScope('transfers: sent, returned, received, accepted, removed', transfers)
+  onScope('offers and claims: found, used, gone with what nobody uses', offersAndClaims)
+  onScope('allow-lists: values are used, allowed again, gone with their list', allowLists)
+  onScope('thing types: created, changed, deprecated, deleted', thingTypes)
+  onScope('thing groups: a hierarchy with things and policies', thingGroups)
+  onScope('billing groups: a thing is in one at most', billingGroups)
+  onScope('tags: set, replaced, gone with what they are on', tags)
+  onScope('the index over things: by name, type, attribute and group', indexedThings)
+  onScope('documents of a kind: created, replaced, listed, deleted', documents)
 }
 
 async function things(scoped: ScopedRegistry): Promise<void> {
@@ -168,6 +181,13 @@ async function settings(scoped: ScopedRegistry): Promise<void> {
   const keys = ['AKIA1', 'AKIA2'].map(accessKeyRecord)
   await made(scoped, ...keys.map((key) => ({ do: 'create-access-key', key }) as const))
   assert.deepEqual(await scoped.accessKeys(), keys)
+  const session = { token: 'token', expiresAt: LATER }
+  const temporary = { ...accessKeyRecord('ASIA1'), session }
+  await made(scoped, { do: 'create-access-key', key: temporary }, { do: 'revoke-access-key', id: 'AKIA1' })
+  assert.deepEqual(await scoped.accessKeys(), [keys[1], temporary])
+  const later = { ...accessKeyRecord('AKIA3'), createdAt: LATER }
+  await made(scoped, { do: 'create-access-key', key: later })
+  assert.deepEqual(await scoped.accessKeys(), [keys[1], later], 'what has ended is removed')
 }
 
 async function made(scoped: ScopedRegistry, ...changes: readonly Change[]): Promise<void> {

@@ -1,11 +1,10 @@
 import { instant } from '@birthmark/foundation/kernel'
-import {
-  CA_SAME_SUBJECT_MAX,
-  type Change,
-  type ConflictReason,
-  POLICIES_PER_TARGET_MAX,
-  POLICY_VERSIONS_MAX,
-} from '../changes.ts'
+import { ACCESS_KEYS_MAX } from '../access-changes.ts'
+import { CA_SAME_SUBJECT_MAX, type Change, POLICIES_PER_TARGET_MAX, POLICY_VERSIONS_MAX } from '../changes.ts'
+import { catalogConflicts } from './catalog-suite.ts'
+import type { ConflictCase } from './conflict-case.ts'
+import { identityConflicts } from './identity-suite.ts'
+import { provisioningConflicts } from './provisioning-suite.ts'
 import {
   accessKeyRecord,
   caRecord,
@@ -16,14 +15,6 @@ import {
   thingRecord,
 } from './records.ts'
 
-/** A change that must be refused, and what has to be there for that. */
-export interface ConflictCase {
-  readonly why: string
-  readonly given: readonly Change[]
-  readonly change: Change
-  readonly reason: ConflictReason
-}
-
 /** Every conflict that the port declares, once. */
 export function conflictCases(): readonly ConflictCase[] {
   return [
@@ -32,6 +23,9 @@ export function conflictCases(): readonly ConflictCase[] {
     ...policyConflicts(),
     ...attachmentConflicts(),
     ...otherConflicts(),
+    ...identityConflicts(),
+    ...provisioningConflicts(),
+    ...catalogConflicts(),
   ]
 }
 
@@ -166,6 +160,13 @@ function otherConflicts(): readonly ConflictCase[] {
     { why: 'same name', given: [template('j')], change: template('j'), reason: 'exists' },
     { why: 'no such template', given: [], change: { do: 'delete-template', name: 'j' }, reason: 'absent' },
     { why: 'same id', given: [accessKey('AKIA1')], change: accessKey('AKIA1'), reason: 'exists' },
+    {
+      why: 'as many as may be',
+      given: Array.from({ length: ACCESS_KEYS_MAX }, (_, index) => accessKey(`AKIA${index}`)),
+      change: accessKey('AKIAMORE'),
+      reason: 'limit',
+    },
+    { why: 'no such key', given: [], change: { do: 'revoke-access-key', id: 'AKIA1' }, reason: 'absent' },
     { why: 'open already', given: [openScope('a1')], change: openScope('a2'), reason: 'exists' },
   ]
 }

@@ -1,5 +1,5 @@
+import type { AccessKeyRecord } from '../access-records.ts'
 import type {
-  AccessKeyRecord,
   CaCertificateRecord,
   CertificateRecord,
   PolicyRecord,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { isFault } from '@birthmark/foundation/kernel'
 import type { Change } from '../changes.ts'
-import type { Page, PageRequest, ScopedRegistry } from '../registry.ts'
+import type { Page, PageRequest } from '../pages.ts'
+import type { ScopedRegistry } from '../registry.ts'
 import { caRecord, certificateRecord, idNumber, policyRecord, SCOPE, templateRecord, thingRecord } from './records.ts'
 import type { OnRegistry } from './store.ts'
 

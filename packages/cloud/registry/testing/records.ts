@@ -1,7 +1,7 @@
 import { instant } from '@birthmark/foundation/kernel'
+import type { AccessKeyRecord } from '../access-records.ts'
 import { certificateId } from '../certificate-id.ts'
 import type {
-  AccessKeyRecord,
   CaCertificateRecord,
   CertificateId,
   CertificateRecord,
@@ -96,5 +96,13 @@ export function templateRecord(name: string, members: Partial<TemplateRecord> = 
 
 /** Makes an access key. */
 export function accessKeyRecord(id: string): AccessKeyRecord {
-  return { id, secret: `secret of ${id}`, name: 'first', createdAt: instant(1_767_225_600_000) }
+  return {
+    id,
+    secret: `secret of ${id}`,
+    name: 'first',
+    createdAt: instant(1_767_225_600_000),
+    role: 'custom',
+    permissions: '{}',
+    session: undefined,
+  }
 }

@@ -1,0 +1,199 @@
+import type { CreateDomainConfigurationCommandInput, DomainConfigurationStatus } from '@aws-sdk/client-iot'
+import { AwsException, invalidRequest, notFound } from '../exceptions.ts'
+import { DOMAIN_CONFIGURATIONS_MAX } from '../limits.ts'
+import type { Call, Input, Operations } from '../operation-types.ts'
+import { nextToken, pageOf, pageRequest } from './pages.ts'
+import { StoredFamily, type StoredRecord } from './stored-family.ts'
+import { newUuid } from './values.ts'
+
+type Given = Omit<CreateDomainConfigurationCommandInput, 'domainConfigurationName' | 'tags'>
+
+/** A domain configuration as the listeners find it, under the kind `domain-configuration`. */
+interface Domain extends Omit<Given, 'serverCertificateArns'> {
+  readonly serverCertificateArns: readonly string[]
+  readonly serviceType: NonNullable<Given['serviceType']>
+  readonly status: DomainConfigurationStatus
+  /** Milliseconds. */
+  readonly statusChangedAt: number
+  /** Last part of the ARN. */
+  readonly suffix: string
+}
+
+const domains = new StoredFamily<Domain>({
+  kind: 'domain-configuration',
+  title: 'Domain configuration',
+  max: DOMAIN_CONFIGURATIONS_MAX,
+  arn: (name, call) => arnOfDomain(name, '', call),
+})
+
+/** Names under which devices find their account, and the TLS that is spoken there. */
+export const domainConfigurationOperations: Partial<Operations> = {
+  async CreateDomainConfiguration({ domainConfigurationName: name, tags, ...given }, call) {
+    if (given.domainName === undefined) {
+      throw new AwsException(
+        'NotImplementedException',
+        'Domain names that the service makes are not implemented: give domainName.',
+      )
+    }
+    requireSecurityPolicy(given.tlsConfig?.securityPolicy)
+    await requireFreeDomain(given.domainName, call)
+    const content: Domain = {
+      ...given,
+      domainName: given.domainName.toLowerCase(),
+      serverCertificateArns: given.serverCertificateArns ?? [],
+      serviceType: given.serviceType ?? 'DATA',
+      status: 'ENABLED',
+      statusChangedAt: call.now,
+      suffix: newUuid(call.entropy).slice(0, 5),
+    }
+    await domains.create(name, content, call, tags)
+    return namesOf(name, content, call)
+  },
+
+  async DescribeDomainConfiguration({ domainConfigurationName: name }, call) {
+    if (name === MANAGED_NAME) return { ...managedDomain(call), domainType: 'AWS_MANAGED' }
+    return describe(await domains.require(name, call), call)
+  },
+
+  async ListDomainConfigurations({ serviceType, ...input }, call) {
+    const page = await domains.list({ limit: DOMAIN_CONFIGURATIONS_MAX }, call)
+    const rows = page.rows.map(({ name, content }) => ({ ...namesOf(name, content, call), ...serviceOf(content) }))
+    const { domainConfigurationStatus: _, domainName: __, ...managed } = managedDomain(call)
+    const fitting = [managed, ...rows].filter((row) => serviceType === undefined || row.serviceType === serviceType)
+    const shown = pageOf(fitting, (row) => row.domainConfigurationName, pageRequest(input))
+    return { domainConfigurations: [...shown.rows], nextMarker: nextToken(shown) }
+  },
+
+  async UpdateDomainConfiguration({ domainConfigurationName: name, ...revision }, call) {
+    if (name === MANAGED_NAME) throw managedStays('changed')
+    requireSecurityPolicy(revision.tlsConfig?.securityPolicy)
+    await domains.update(name, call, (content) => revised(content, revision, call))
+    return namesOf(name, (await domains.require(name, call)).content, call)
+  },
+
+  async DeleteDomainConfiguration({ domainConfigurationName: name }, call) {
+    if (name === MANAGED_NAME) throw managedStays('deleted')
+    const { content } = await domains.require(name, call)
+    if (content.status === 'ENABLED') {
+      throw invalidRequest(`The domain configuration must be DISABLED before it is deleted (name=${name})`)
+    }
+    await domains.remove(name, call)
+    return {}
+  },
+}
+
+function revised(
+  content: Domain,
+  revision: Omit<Input<'UpdateDomainConfiguration'>, 'domainConfigurationName'>,
+  call: Call,
+): Domain {
+  const { removeAuthorizerConfig, domainConfigurationStatus, ...members } = revision
+  if (removeAuthorizerConfig === true && members.authorizerConfig !== undefined) {
+    throw invalidRequest('authorizerConfig and removeAuthorizerConfig exclude each other.')
+  }
+  const given = Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
+  const { authorizerConfig, ...rest } = { ...content, ...given }
+  const status = domainConfigurationStatus ?? content.status
+  return {
+    ...rest,
+    ...(removeAuthorizerConfig === true || authorizerConfig === undefined ? {} : { authorizerConfig }),
+    status,
+    statusChangedAt: status === content.status ? content.statusChangedAt : call.now,
+  }
+}
+
+/** @throws `InvalidRequestException` for a name that AWS does not have, `NotImplementedException` for TLS 1.0 */
+function requireSecurityPolicy(name: string | undefined): void {
+  if (name === undefined || SECURITY_POLICIES.has(name)) return
+  if (OLD_SECURITY_POLICIES.has(name)) {
+    throw new AwsException('NotImplementedException', `${name} allows TLS 1.0, which is not spoken here.`)
+  }
+  throw invalidRequest(`${name} is not a security policy: it must be one of ${[...SECURITY_POLICIES].join(', ')}.`)
+}
+
+/** A name leads to one configuration. @throws `ResourceAlreadyExistsException` */
+async function requireFreeDomain(domainName: string, call: Call): Promise<void> {
+  const same = (content: Domain): boolean => content.domainName === domainName.toLowerCase()
+  const [holder] = (await domains.list({ limit: 1 }, call, same)).rows
+  if (holder === undefined) return
+  throw new AwsException(
+    'ResourceAlreadyExistsException',
+    `The domain name ${domainName} belongs to the domain configuration ${holder.name}`,
+    { resourceId: holder.name, resourceArn: arnOfDomain(holder.name, holder.content.suffix, call) },
+  )
+}
+
+function describe({ name, content }: StoredRecord<Domain>, call: Call): Described {
+  return {
+    ...namesOf(name, content, call),
+    ...serviceOf(content),
+    domainName: content.domainName,
+    serverCertificates: content.serverCertificateArns.map((serverCertificateArn) => ({
+      serverCertificateArn,
+      serverCertificateStatus: 'VALID' as const,
+    })),
+    authorizerConfig: content.authorizerConfig,
+    domainConfigurationStatus: content.status,
+    domainType: 'CUSTOMER_MANAGED',
+    lastStatusChangeDate: new Date(content.statusChangedAt),
+    tlsConfig: content.tlsConfig,
+    serverCertificateConfig: content.serverCertificateConfig,
+    authenticationType: content.authenticationType,
+    applicationProtocol: content.applicationProtocol,
+    clientCertificateConfig: content.clientCertificateConfig,
+  }
+}
+
+type Described = Awaited<ReturnType<Operations['DescribeDomainConfiguration']>>
+
+interface DomainNames {
+  domainConfigurationName: string
+  domainConfigurationArn: string
+}
+
+function namesOf(name: string, { suffix }: Domain, call: Call): DomainNames {
+  return { domainConfigurationName: name, domainConfigurationArn: arnOfDomain(name, suffix, call) }
+}
+
+function serviceOf({ serviceType }: Domain): { serviceType: Domain['serviceType'] } {
+  return { serviceType }
+}
+
+/** The endpoint that every account has (AWS IoT developer guide, configurable endpoints). */
+function managedDomain(call: Call): DomainNames & {
+  domainName: string
+  serviceType: 'DATA'
+  domainConfigurationStatus: 'ENABLED'
+} {
+  const domainName = call.endpointAddress(call.registry.scope)
+  if (domainName === undefined) throw notFound('This account has no endpoint in this region.')
+  return {
+    domainConfigurationName: MANAGED_NAME,
+    domainConfigurationArn: arnOfDomain(MANAGED_NAME, '', call),
+    domainName,
+    serviceType: 'DATA',
+    domainConfigurationStatus: 'ENABLED',
+  }
+}
+
+function managedStays(what: string): AwsException {
+  return invalidRequest(`The domain configuration ${MANAGED_NAME} cannot be ${what}: it is the server's own.`)
+}
+
+function arnOfDomain(name: string, suffix: string, { registry }: Call): string {
+  const { account, region } = registry.scope
+  return `arn:aws:iot:${region}:${account}:domainconfiguration/${name}${suffix === '' ? '' : `/${suffix}`}`
+}
+
+const MANAGED_NAME = 'iot:Data-ATS'
+
+/** AWS IoT Core developer guide, transport security: the predefined policies that have no TLS 1.0 and 1.1. */
+const SECURITY_POLICIES: ReadonlySet<string> = new Set([
+  'IoTSecurityPolicy_TLS13_1_3_2022_10',
+  'IoTSecurityPolicy_TLS13_1_2_2022_10',
+  'IoTSecurityPolicy_TLS12_1_2_2022_10',
+])
+const OLD_SECURITY_POLICIES: ReadonlySet<string> = new Set([
+  'IoTSecurityPolicy_TLS12_1_0_2016_01',
+  'IoTSecurityPolicy_TLS12_1_0_2015_01',
+])

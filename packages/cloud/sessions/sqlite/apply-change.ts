@@ -1,0 +1,76 @@
+import { Delivery } from '@birthmark/cloud/mqtt'
+import type { Statements } from '@birthmark/cloud/registry/sqlite'
+import type { SessionChange, SessionRecord } from '../store.ts'
+
+/** Makes one change, within a transaction. */
+export function applySessionChange(sql: Statements, change: SessionChange): void {
+  switch (change.do) {
+    case 'begin': {
+      const { scope, clientId } = change.session
+      const known = sql.one(
+        'SELECT id FROM session WHERE account = ? AND region = ? AND client_id = ?',
+        scope.account,
+        scope.region,
+        clientId,
+      )
+      if (known !== undefined) end(sql, Number(known['id']))
+      return begin(sql, change.session)
+    }
+    case 'end':
+      return end(sql, change.id)
+    case 'update':
+      return update(sql, change.session)
+    case 'subscribe': {
+      const { filter, qos, noLocal } = change.subscription
+      sql.run('INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?)', change.id, filter, qos, noLocal ? 1 : 0)
+      return
+    }
+    case 'unsubscribe':
+      sql.run('DELETE FROM subscription WHERE session = ? AND filter = ?', change.id, change.filter)
+      return
+    case 'keep': {
+      const { id, place, receivedAt, expiresAt, packet } = change
+      sql.run('INSERT INTO message VALUES (?, ?, ?, ?, ?)', id, place, receivedAt, expiresAt ?? null, packet)
+      return
+    }
+    case 'settle':
+      sql.run('DELETE FROM message WHERE session = ? AND place = ?', change.id, change.place)
+  }
+}
+
+function begin(sql: Statements, { id, scope, clientId, version, expiry, ...rest }: SessionRecord): void {
+  sql.run(
+    'INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    id,
+    scope.account,
+    scope.region,
+    clientId,
+    version,
+    expiry,
+    rest.disconnectedAt ?? null,
+    ...willColumns(rest.will),
+  )
+}
+
+function update(sql: Statements, { id, expiry, disconnectedAt, will }: SessionRecord): void {
+  sql.run(
+    'UPDATE session SET expiry = ?, disconnected_at = ?, will = ?, will_qos = ?, will_received_at = ?, ' +
+      'will_delay = ?, will_due_at = ? WHERE id = ?',
+    expiry,
+    disconnectedAt ?? null,
+    ...willColumns(will),
+    id,
+  )
+}
+
+function end(sql: Statements, id: number): void {
+  sql.run('DELETE FROM session WHERE id = ?', id)
+  sql.run('DELETE FROM subscription WHERE session = ?', id)
+  sql.run('DELETE FROM message WHERE session = ?', id)
+}
+
+function willColumns(will: SessionRecord['will']): (Uint8Array | number | null)[] {
+  if (will === undefined) return [null, null, null, null, null]
+  const { message, delay, dueAt } = will
+  return [new Delivery(message).qos0(5), message.qos, message.receivedAt, delay, dueAt ?? null]
+}

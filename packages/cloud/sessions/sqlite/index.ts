@@ -1,0 +1,2 @@
+/** Sessions in one SQLite file beside the registry's. */
+export { openSqliteSessions, type SqliteSessionsOptions } from './sqlite-sessions.ts'
