@@ -1,6 +1,16 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Fault, faults, type Raise } from '../kernel/index.ts'
 
 export const FILE_FAULTS = {
@@ -97,10 +107,29 @@ function discardDraft(path: string): void {
  */
 export function makeFolder(path: string): string {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeFolders(resolve(path))
     return path
   } catch (error) {
     throw asFileFault(error, path)
+  }
+}
+
+/** Not Node's own `recursive`: it never ends where a file system refuses a folder with ENOENT, as /proc does. */
+function makeFolders(path: string): void {
+  try {
+    return makeOneFolder(path)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+  }
+  makeFolders(dirname(path))
+  makeOneFolder(path)
+}
+
+function makeOneFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST' || !statSync(path).isDirectory()) throw error
   }
 }
 
