@@ -131,7 +131,7 @@ export type Change =
   | { readonly do: 'create-template'; readonly template: TemplateRecord }
   /** `absent`; `attached` while a CA provisions its devices by it. */
   | { readonly do: 'delete-template'; readonly name: string }
-  /** Replaces the registration code; `undefined` removes it. */
+  /** Sets the registration code, `exists` when there is one; `undefined` removes it. */
   | { readonly do: 'set-registration-code'; readonly code: string | undefined }
   /** Makes the scope one that is served. `exists` when it is already, or when another one has that prefix. */
   | { readonly do: 'open-scope'; readonly endpointPrefix: string; readonly at: Instant }

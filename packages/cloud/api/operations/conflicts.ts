@@ -131,7 +131,7 @@ const CONFLICTS: Readonly<Record<Change['do'], Refusals>> = {
   'create-template': {
     exists: ['ResourceAlreadyExistsException', 'Provisioning template already exists (name={name})'],
   },
-  'set-registration-code': {},
+  'set-registration-code': { exists: ['ResourceAlreadyExistsException', 'There is a registration code already.'] },
   'open-scope': {},
   'create-access-key': { limit: ['LimitExceededException', 'An account has at most 1000 access keys in a region.'] },
   'revoke-access-key': { absent: ['ResourceNotFoundException', 'There is no such access key (id={name})'] },

@@ -1,4 +1,3 @@
-import type { ScopedRegistry } from '@birthmark/cloud/registry'
 import { toHex } from '@birthmark/foundation/kernel'
 import { notFound } from '../exceptions.ts'
 import type { Call, Operations } from '../operation-types.ts'
@@ -18,19 +17,14 @@ export const registrationCodeOperations: Partial<Operations> = {
   },
 }
 
-/** Makes the code once, however many ask for it at the same time. */
-function makeCode(call: Call): Promise<string> {
-  const underWay = BEING_MADE.get(call.registry)
-  if (underWay !== undefined) return underWay
+/** Makes the code once, however many ask for it at the same time: the first one's stands. */
+async function makeCode(call: Call): Promise<string> {
   const code = toHex(call.entropy.bytes(CODE_BYTES))
-  const made = commit(call, { do: 'set-registration-code', code }).then(() => code)
-  BEING_MADE.set(call.registry, made)
-  const forget = (): boolean => BEING_MADE.delete(call.registry)
-  made.then(forget, forget)
-  return made
+  const made = await call.registry.commit([{ do: 'set-registration-code', code }])
+  if (made.ok) return code
+  // Absent when it was deleted meanwhile.
+  return (await call.registry.registrationCode()) ?? makeCode(call)
 }
-
-const BEING_MADE = new WeakMap<ScopedRegistry, Promise<string>>()
 
 /** 64 hex digits, as AWS IoT has it. */
 const CODE_BYTES = 32

@@ -5,8 +5,13 @@ import type { ChangeOf, ScopedTables } from './scoped-tables.ts'
 export function setRegistrationCode(
   { sql, scope }: ScopedTables,
   change: ChangeOf<'set-registration-code'>,
-): undefined {
-  sql.run('UPDATE scope SET registration_code = ? WHERE id = ?', change.code ?? null, scope)
+): ConflictReason | undefined {
+  if (change.code === undefined) {
+    sql.run('UPDATE scope SET registration_code = NULL WHERE id = ?', scope)
+    return undefined
+  }
+  const set = 'UPDATE scope SET registration_code = ? WHERE id = ? AND registration_code IS NULL'
+  return sql.run(set, change.code, scope) === 0 ? 'exists' : undefined
 }
 
 /** Makes the scope one that is served. */

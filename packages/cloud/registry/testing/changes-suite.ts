@@ -174,7 +174,7 @@ async function settings(scoped: ScopedRegistry): Promise<void> {
   await made(scoped, { do: 'delete-template', name: 'j' })
   assert.equal(await scoped.template('j'), undefined)
   assert.equal(await scoped.registrationCode(), undefined)
-  await made(scoped, { do: 'set-registration-code', code: 'a' }, { do: 'set-registration-code', code: 'b' })
+  await made(scoped, { do: 'set-registration-code', code: 'b' })
   assert.equal(await scoped.registrationCode(), 'b')
   await made(scoped, { do: 'set-registration-code', code: undefined })
   assert.equal(await scoped.registrationCode(), undefined)

@@ -167,6 +167,12 @@ function otherConflicts(): readonly ConflictCase[] {
       reason: 'limit',
     },
     { why: 'no such key', given: [], change: { do: 'revoke-access-key', id: 'AKIA1' }, reason: 'absent' },
+    {
+      why: 'there is one',
+      given: [{ do: 'set-registration-code', code: 'a' }],
+      change: { do: 'set-registration-code', code: 'b' },
+      reason: 'exists',
+    },
     { why: 'open already', given: [openScope('a1')], change: openScope('a2'), reason: 'exists' },
   ]
 }

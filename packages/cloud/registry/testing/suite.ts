@@ -295,4 +295,5 @@ const DECLARED_CONFLICTS: readonly string[] = [
   'create-access-key limit',
   'revoke-access-key absent',
   'open-scope exists',
+  'set-registration-code exists',
 ]
