@@ -82,7 +82,7 @@ export class FunctionProcess {
     if (typeof message !== 'object' || message === null || !('id' in message) || message.id !== this.#next) return
     if ('error' in message) return this.#settle({ outcome: 'failed', why: String(message.error) })
     const text = 'answer' in message && typeof message.answer === 'string' ? message.answer : 'null'
-    this.#settle({ outcome: 'answered', answer: JSON.parse(text) })
+    this.#settle(readAnswer(text))
   }
 
   #end(why: string): void {
@@ -94,6 +94,15 @@ export class FunctionProcess {
     const finish = this.#finish
     this.#finish = undefined
     finish?.(result)
+  }
+}
+
+/** The function itself may have written it: it is a stranger's text. */
+function readAnswer(text: string): Invocation {
+  try {
+    return { outcome: 'answered', answer: JSON.parse(text) }
+  } catch {
+    return { outcome: 'failed', why: 'its answer is not JSON' }
   }
 }
 

@@ -72,6 +72,17 @@ test('what a handler throws, a handler that is slow, and a process that ends are
   assert.deepEqual(await runner.invoke(SCOPE, arn, 'well'), { outcome: 'answered', answer: 'well' })
 })
 
+test('a function that answers in place of its process, and senselessly, fails and harms nobody', async () => {
+  const source = `export const handler = (event) => {
+    for (const id of [event.id, 'x', null]) process.send({ id, answer: '{' })
+    process.send('nonsense')
+    return new Promise(() => undefined)
+  }`
+  const arn = await add('forger', moduleOf(source), GENEROUS)
+  const result = await runner.invoke(SCOPE, arn, { id: 1 })
+  assert.deepEqual(result, { outcome: 'failed', why: 'its answer is not JSON' })
+})
+
 test('invocations beyond the processes wait on their own time', async () => {
   const source = 'export const handler = (ms) => new Promise((resolve) => setTimeout(resolve, ms, ms))'
   const arn = await add('busy', moduleOf(source), GENEROUS)
