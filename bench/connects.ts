@@ -168,7 +168,7 @@ function median(values: readonly number[]): number {
 const DISCONNECT: Uint8Array = Uint8Array.of(0xe0, 0)
 
 if (import.meta.main) {
-  const size = { devices: 1500, together: 16, rounds: 3 }
+  const size = { devices: 1500, together: 64, rounds: 3 }
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const { bare, known, first } = await measureConnects(size, version)
     const share = (value: number): string => `${value.toFixed(0)}/CPU-s, ${(value / bare).toFixed(2)} of bare`
