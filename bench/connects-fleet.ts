@@ -46,15 +46,15 @@ export async function makeFleet(deviceCount: number): Promise<Fleet> {
   return { rootPem: root.certificatePem, endpoint, devices, ca: ca.certificate }
 }
 
-/** Makes a registry whose CA provisions a thing and attaches a policy of a few statements. */
-export async function fillRegistry(folder: string, { ca }: Fleet): Promise<void> {
+/** Makes a registry whose CA provisions a thing and attaches a policy, if none is given one of a few statements. */
+export async function fillRegistry(folder: string, { ca }: Fleet, document: string = POLICY): Promise<void> {
   const registry = await openSqliteRegistry({ folder, clock: systemClock, log: silentLog })
   const at = systemClock.now()
   const common = { createdAt: at, modifiedAt: at, generationId: 'g' }
   const id = certificateId(ca.fingerprint)
   if (id === undefined) throw new TypeError('a fingerprint is an id')
   const result = await registry.in(SCOPE).commit([
-    { do: 'create-policy', policy: { name: 'device', document: POLICY, defaultVersionId: '1', ...common } },
+    { do: 'create-policy', policy: { name: 'device', document, defaultVersionId: '1', ...common } },
     {
       do: 'register-ca',
       ca: {

@@ -8,6 +8,8 @@ export class IdentityPolicy implements SessionPolicy {
   #policies: BoundPolicies
   readonly #topics: string
   readonly #filters: string
+  readonly #published = new Decided()
+  readonly #received = new Decided()
 
   constructor(policies: BoundPolicies, scope: Scope) {
     this.#policies = policies
@@ -18,10 +20,12 @@ export class IdentityPolicy implements SessionPolicy {
   /** Decides by `policies` from now on. */
   exchange(policies: BoundPolicies): void {
     this.#policies = policies
+    this.#published.clear()
+    this.#received.clear()
   }
 
   publish(topic: TopicName): Denial | undefined {
-    return this.#denial('iot:Publish', this.#topics + topic)
+    return this.#published.of(topic, () => this.#denial('iot:Publish', this.#topics + topic))
   }
 
   subscribe(filter: TopicFilter): Denial | undefined {
@@ -29,7 +33,8 @@ export class IdentityPolicy implements SessionPolicy {
   }
 
   receive(topic: TopicName): boolean {
-    return this.#denial('iot:Receive', this.#topics + topic) === undefined
+    const denial = this.#received.of(topic, () => this.#denial('iot:Receive', this.#topics + topic))
+    return denial === undefined
   }
 
   #denial(action: PolicyAction, resource: string): Denial | undefined {
@@ -37,6 +42,32 @@ export class IdentityPolicy implements SessionPolicy {
     return decision.effect === 'deny' ? decision : undefined
   }
 }
+
+/** What was decided lately. Topics come from the decoder's memory, so that the same one is the same string. */
+class Decided {
+  #denials: Map<TopicName, Denial | undefined> | undefined
+
+  of(topic: TopicName, decide: () => Denial | undefined): Denial | undefined {
+    this.#denials ??= new Map()
+    const denials = this.#denials
+    const known = denials.get(topic)
+    if (known !== undefined || denials.has(topic)) return known
+    const denial = decide()
+    if (denials.size >= REMEMBERED_TOPICS_MAX) denials.delete(denials.keys().next().value ?? topic)
+    denials.set(topic, denial)
+    return denial
+  }
+
+  clear(): void {
+    this.#denials = undefined
+  }
+}
+
+/**
+ * Topics whose decision a session remembers, for each action; at the limit the oldest is forgotten. A service that
+ * listens to a whole fleet cycles through its topics, a device uses a few. At about 100 bytes each, 200 KB at most.
+ */
+const REMEMBERED_TOPICS_MAX = 1024
 
 /** Allows everything: for the listener without TLS, which asks nobody who they are. */
 export const ALLOW_EVERYTHING: SessionPolicy = {

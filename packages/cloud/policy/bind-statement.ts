@@ -16,11 +16,14 @@ export class BoundStatement {
   readonly failed: NearMiss | undefined
   readonly #statement: PolicyStatement
   readonly #patterns: readonly BoundResource[]
+  /** Those of {@link #patterns} that can match. */
+  readonly #globs: readonly Glob[]
 
   constructor(statement: PolicyStatement, ref: StatementRef, context: PolicyContext) {
     this.ref = ref
     this.#statement = statement
     this.#patterns = statement.resources.patterns.map((template) => bindResource(template, context))
+    this.#globs = this.#patterns.filter((pattern): pattern is Glob => !isUnresolved(pattern))
     const failure = evaluateConditions(statement, context) ?? this.#widened()
     this.failed = failure === undefined ? undefined : { statement: ref, ...failure }
   }
@@ -38,7 +41,7 @@ export class BoundStatement {
   /** Tells whether the conditions hold and the resource is meant. The action is asked for first. */
   matches(resource: string): boolean {
     if (this.failed !== undefined) return false
-    const isNamed = this.#patterns.some((pattern) => matchesPattern(pattern, resource))
+    const isNamed = this.#globs.some((glob) => matchesGlob(glob, resource))
     return isNamed !== this.#statement.resources.negated
   }
 
@@ -47,8 +50,8 @@ export class BoundStatement {
     if (this.failed !== undefined) return this.failed
     const statement = this.ref
     if (this.#statement.resources.negated) {
-      const excluding = this.#patterns.find((pattern) => matchesPattern(pattern, resource))
-      const text = excluding === undefined ? '' : textOf(excluding)
+      const excluding = this.#globs.find((glob) => matchesGlob(glob, resource))
+      const text = excluding === undefined ? '' : globText(excluding)
       return { statement, because: 'resource', detail: `NotResource ${text}` }
     }
     const nearest = nearestPattern(this.#patterns, resource)
@@ -81,10 +84,6 @@ function bindResource(template: Template, context: PolicyContext): BoundResource
 
 function isUnresolved(pattern: BoundResource): pattern is Unresolved {
   return 'unresolved' in pattern
-}
-
-function matchesPattern(pattern: BoundResource, resource: string): boolean {
-  return !isUnresolved(pattern) && matchesGlob(pattern, resource)
 }
 
 /** Gives a pattern as a person would write it. */

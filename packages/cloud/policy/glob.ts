@@ -7,12 +7,17 @@ export const ANY = '\u0001'
 /** Stands for `?` in marked text: exactly one character (one UTF-16 code unit). */
 export const ONE = '\u0000'
 
-/** A compiled pattern: the pieces between its {@link ANY} marks; a lone piece means that there is none. */
-export type Glob = readonly string[]
+/** A compiled pattern. */
+export interface Glob {
+  /** What stands between its {@link ANY} marks; a lone piece means that there is none. */
+  readonly pieces: readonly string[]
+  /** Whether a piece has a {@link ONE} mark; most have none, and compare as plain text. */
+  readonly hasOne: boolean
+}
 
 /** Compiles marked text. */
 export function compileGlob(marked: string): Glob {
-  return marked.split(ANY)
+  return { pieces: marked.split(ANY), hasOne: marked.includes(ONE) }
 }
 
 /** Turns the wildcards `*` and `?` of plain text into marks. */
@@ -27,7 +32,7 @@ export function unmark(marked: string): string {
 
 /** Gives a compiled pattern as a person would write it. */
 export function globText(glob: Glob): string {
-  return unmark(glob.join(ANY))
+  return unmark(glob.pieces.join(ANY))
 }
 
 /**
@@ -37,15 +42,16 @@ export function globText(glob: Glob): string {
  * once: nothing is ever tried again, so a pattern cannot make the time explode. It grows with the text, times the
  * longest piece in the worst case.
  */
-export function matchesGlob(glob: Glob, text: string): boolean {
-  const first = glob[0] ?? ''
-  if (glob.length === 1) return first.length === text.length && fits(first, text, 0)
-  const last = glob[glob.length - 1] ?? ''
+export function matchesGlob({ pieces, hasOne }: Glob, text: string): boolean {
+  const fits = hasOne ? fitsMarked : fitsPlain
+  const first = pieces[0] ?? ''
+  if (pieces.length === 1) return first.length === text.length && fits(first, text, 0)
+  const last = pieces[pieces.length - 1] ?? ''
   const end = text.length - last.length
   if (end < first.length || !fits(first, text, 0) || !fits(last, text, end)) return false
   let at = first.length
-  for (let index = 1; index < glob.length - 1; index++) {
-    const piece = glob[index] ?? ''
+  for (let index = 1; index < pieces.length - 1; index++) {
+    const piece = pieces[index] ?? ''
     const found = find(piece, text, at, end)
     if (found < 0) return false
     at = found + piece.length
@@ -60,13 +66,16 @@ function find(piece: string, text: string, from: number, end: number): number {
     return found + piece.length <= end ? found : -1
   }
   for (let at = from; at + piece.length <= end; at++) {
-    if (fits(piece, text, at)) return at
+    if (fitsMarked(piece, text, at)) return at
   }
   return -1
 }
 
-function fits(piece: string, text: string, at: number): boolean {
-  if (!piece.includes(ONE)) return text.startsWith(piece, at)
+function fitsPlain(piece: string, text: string, at: number): boolean {
+  return text.startsWith(piece, at)
+}
+
+function fitsMarked(piece: string, text: string, at: number): boolean {
   for (let index = 0; index < piece.length; index++) {
     if (piece[index] !== ONE && piece[index] !== text[at + index]) return false
   }
