@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import { measureLine, runMany } from './line.ts'
 
 test('the line benchmark finishes every device, and measures both sides', async () => {
-  const { made, bare, onRecord } = await measureLine({ devices: 24, sockets: 8, rounds: 1 })
+  const { made, bare, share, onRecord } = await measureLine({ devices: 24, sockets: 8, rounds: 1 })
   assert.equal(onRecord, 24)
-  assert.ok(made > 0 && bare > 0)
+  assert.ok(made.perSecond > 0 && made.perCpuSecond > 0 && bare.perSecond > 0 && share > 0)
 })
 
 test('the long run finishes every device, and tells of its memory', async () => {

@@ -7,8 +7,8 @@ import { LoadClient } from './messages-load.ts'
 
 /*
  * Messages over mutual TLS, 128 bytes of payload, delivered per CPU-second of the broker: ours, Mosquitto and NATS's
- * MQTT listener, each with a policy of ten statements (lines, permissions), and a bare relay in Node, which is what ours
- * can reach at most, in turn in one run. As many messages are
+ * MQTT listener, each with a policy of ten statements (lines, permissions), and a bare relay in Node, which is what
+ * ours can reach at most, in turn in one run. As many messages are
  * under way as the shape says, never more: a broker that is slow makes its clients wait, so the load fits each.
  *
  *     node bench/messages.ts
@@ -25,7 +25,7 @@ export interface Shape {
 }
 
 /** The shapes of the benchmark, by name. */
-export const SHAPES: Readonly<Record<string, Shape>> = {
+const SHAPES: Readonly<Record<string, Shape>> = {
   '1:1': { publishers: 1, subscribers: 1, window: 50 },
   '100:1': { publishers: 100, subscribers: 1, window: 10 },
   '1:100': { publishers: 1, subscribers: 100, window: 20 },

@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as pauseMs } from 'node:timers/promises'
@@ -22,10 +22,12 @@ import { systemEntropy, systemTimers } from '@birthmark/foundation/system'
 
 /** How much is measured. */
 export interface TokenBenchSize {
-  /** Signatures of all connections together. */
+  /** Signatures of all connections before anything counts: a server runs for days, and warms up in a second. */
+  readonly warmUp: number
+  /** Signatures of all connections together, in each round. */
   readonly signatures: number
   readonly connections: number
-  /** Rounds, ours and theirs in turn; the median counts. */
+  /** Rounds on both servers, who goes first in turn; medians count. */
   readonly rounds: number
 }
 
@@ -33,6 +35,8 @@ export interface TokenBenchSize {
 export interface TokenBenchResult {
   readonly ours: number
   readonly theirs: number
+  /** Of ours to theirs, within a round: what else the machine does disturbs both alike. */
+  readonly ratio: number
 }
 
 /** Measures both servers in turn. Needs the Debian packages p11-kit and softhsm2. */
@@ -42,13 +46,13 @@ export async function measureToken(size: TokenBenchSize): Promise<TokenBenchResu
   try {
     const servers = [await startOurs(folder, started), await startTheirs(folder, started)]
     const [ours, theirs] = await Promise.all(servers.map((socket) => programsAt(socket, size.connections)))
-    const rates: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] }
-    for (let round = 0; round < size.rounds; round++) {
-      rates.ours.push(await signAll(ours ?? [], size.signatures))
-      rates.theirs.push(await signAll(theirs ?? [], size.signatures))
-    }
+    const rounds = await inTurn(size, ours ?? [], theirs ?? [])
     for (const { connection } of [...(ours ?? []), ...(theirs ?? [])]) connection.close()
-    return { ours: median(rates.ours), theirs: median(rates.theirs) }
+    return {
+      ours: median(rounds.map((round) => round.ours)),
+      theirs: median(rounds.map((round) => round.theirs)),
+      ratio: median(rounds.map((round) => round.ours / round.theirs)),
+    }
   } finally {
     for (const child of started) {
       const ended = once(child, 'exit')
@@ -147,6 +151,22 @@ async function makeKey(connection: CryptokiConnection, session: bigint): Promise
   ])
 }
 
+async function inTurn(
+  { warmUp, signatures, rounds }: TokenBenchSize,
+  ours: readonly Program[],
+  theirs: readonly Program[],
+): Promise<readonly { readonly ours: number; readonly theirs: number }[]> {
+  for (const programs of [ours, theirs]) await signAll(programs, warmUp)
+  const rates: { ours: number; theirs: number }[] = []
+  for (let round = 0; round < rounds; round++) {
+    const rate = { ours: 0, theirs: 0 }
+    const order = round % 2 === 0 ? (['ours', 'theirs'] as const) : (['theirs', 'ours'] as const)
+    for (const side of order) rate[side] = await signAll(side === 'ours' ? ours : theirs, signatures)
+    rates.push(rate)
+  }
+  return rates
+}
+
 async function signAll(programs: readonly Program[], signatures: number): Promise<number> {
   const digest = systemEntropy.bytes(32)
   let left = signatures
@@ -175,10 +195,12 @@ const HANDSHAKE = encodeUtf8('PRIVATE-GNOME-KEYRING-PKCS11-PROTOCOL-V-1')
 
 if (import.meta.main) {
   for (const connections of [1, 4, 16]) {
-    const { ours, theirs } = await measureToken({ signatures: 4_000, connections, rounds: 5 })
+    const size = { warmUp: 6_000, signatures: 1_000, connections, rounds: 15 }
+    const { ours, theirs, ratio } = await measureToken(size)
     console.log(
       `signatures/s, ${connections} connections: ours ${Math.round(ours)}, p11-kit server over SoftHSM ` +
-        `${Math.round(theirs)}, ratio ${(ours / theirs).toFixed(2)}`,
+        `${Math.round(theirs)}, ratio ${ratio.toFixed(2)}`,
     )
   }
+  console.log(`load of the machine: ${loadavg()[0]?.toFixed(1)}`)
 }

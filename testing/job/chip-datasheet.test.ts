@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { decodeFrame, type I2cBus, memoryBus } from '@birthmark/chip/i2c'
+import { decodeFrame, type I2cMaster, memoryBus } from '@birthmark/chip/i2c'
 import { type ChipMemory, datasheetTiming } from '@birthmark/chip/trust-x'
 import { freshMemory, openVirtualChip, TrustX } from '@birthmark/chip/trust-x/adapters'
 import { openAuthority } from '@birthmark/factory/authority'
@@ -96,16 +96,16 @@ interface Exchange {
 }
 
 /** Puts together what goes over a bus without faults. */
-class Listener implements I2cBus {
+class Listener implements I2cMaster {
   readonly exchanges: Exchange[] = []
-  readonly #bus: I2cBus
+  readonly #bus: I2cMaster
   #readsData = false
 
-  constructor(bus: I2cBus) {
+  constructor(bus: I2cMaster) {
     this.#bus = bus
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> | undefined {
     this.#readsData = bytes[0] === 0x80 && bytes.length === 1
     const frame = bytes[0] === 0x80 ? decodeFrame(bytes.subarray(1)) : undefined
     if (frame?.kind === 'data') {

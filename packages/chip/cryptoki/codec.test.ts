@@ -7,6 +7,7 @@ import { CALL_NAMES, type CallName, callOf } from './calls.ts'
 import { BODY_BYTES_MAX, encodeFrame, FrameReader } from './frame.ts'
 import type { Dialect, Mechanism } from './mechanism.ts'
 import { decodeRequest, decodeResponse, encodeError, encodeRequest, encodeResponse, type Request } from './message.ts'
+import { CKR } from './standard.ts'
 
 const ascii = (text: string): string => toHex(new TextEncoder().encode(text))
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -288,3 +289,12 @@ function signedHead(name: CallName): Uint8Array {
   const [number, length] = [id, request.bytes.length].map((value) => value.toString(16).padStart(8, '0'))
   return fromHex(`${number} ${length} ${toHex(request.bytes)}`)
 }
+
+test('a message stays as it was when others are written, also after one that could not be said', () => {
+  const kept = [encodeError(CKR.PIN_INCORRECT), encodeRequest('SeedRandom', [7n, new Uint8Array(9_000).fill(3)], 2)]
+  const before = kept.map(toHex)
+  assert.throws(() => encodeRequest('DigestInit', [1n, { type: 0x220, parameter: { kind: 'ulong', value: 1n } }], 0))
+  encodeRequest('SeedRandom', [1n, new Uint8Array(20_000).fill(9)], 2)
+  encodeError(CKR.GENERAL_ERROR)
+  assert.deepEqual(kept.map(toHex), before)
+})

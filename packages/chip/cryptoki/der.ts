@@ -1,6 +1,6 @@
 import { concat, fromHex } from '@birthmark/foundation/kernel'
 
-/** One DER value: its identifier octet, its content, and both with the length. */
+/** One DER value: its identifier octet, its content, and both with the length; views, not copies. */
 interface Element {
   readonly tag: number
   readonly content: Uint8Array
@@ -26,7 +26,12 @@ export function readCertificateFields(der: Uint8Array): CertificateFields | unde
   const [serial, , issuer, , subject, key] = fields[0]?.tag === VERSION ? fields.slice(1) : fields
   if (serial?.tag !== INTEGER || issuer?.tag !== SEQUENCE) return undefined
   if (subject?.tag !== SEQUENCE || key?.tag !== SEQUENCE) return undefined
-  return { serialNumber: serial.raw, issuer: issuer.raw, subject: subject.raw, publicKeyInfo: key.raw }
+  return {
+    serialNumber: serial.raw.slice(),
+    issuer: issuer.raw.slice(),
+    subject: subject.raw.slice(),
+    publicKeyInfo: key.raw.slice(),
+  }
 }
 
 /**
@@ -73,7 +78,7 @@ function element(bytes: Uint8Array, at: number): Element | undefined {
   const start = at + (first < 0x80 ? 2 : first - 0x80 + 2)
   const next = start + length
   if (next > bytes.length) return undefined
-  return { tag, content: bytes.subarray(start, next), raw: bytes.slice(at, next), next }
+  return { tag, content: bytes.subarray(start, next), raw: bytes.subarray(at, next), next }
 }
 
 function elements(content: Uint8Array): Element[] {

@@ -1,6 +1,6 @@
 import { concat, encodeUtf8 } from '@birthmark/foundation/kernel'
 import { cryptokiFault } from './faults.ts'
-import { invalid } from './wire.ts'
+import { invalid, uint32At } from './wire.ts'
 
 /** One message in its frame. */
 export interface Frame {
@@ -53,8 +53,9 @@ export class FrameReader {
   next(): Frame | undefined {
     if (this.#length < this.#wanted) return undefined
     const header = this.#joined()
-    const view = new DataView(header.buffer, header.byteOffset, HEADER_BYTES)
-    const [code, options, body] = [view.getUint32(0), view.getUint32(4), view.getUint32(8)]
+    const code = uint32At(header, 0)
+    const options = uint32At(header, 4)
+    const body = uint32At(header, 8)
     if (code === 0) throw invalid('its call code is zero')
     if (options > OPTIONS_BYTES_MAX || body > BODY_BYTES_MAX) {
       const bytes = options + body

@@ -3,13 +3,11 @@ import { cryptokiFault } from './faults.ts'
 /** Reads the integers and byte strings of the protocol, all big-endian, from a message that is there as a whole. */
 export class WireReader {
   readonly #bytes: Uint8Array
-  readonly #view: DataView
   #at = 0
 
   constructor(bytes: Uint8Array) {
     // A platform's own kinds of byte array may share memory in slice().
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
   /** How many bytes are left. */
@@ -19,17 +17,20 @@ export class WireReader {
 
   /** @throws `CRYPTOKI_MESSAGE_INVALID` */
   byte(): number {
-    return this.#view.getUint8(this.#advance(1))
+    return this.#bytes[this.#advance(1)] ?? 0
   }
 
   /** @throws `CRYPTOKI_MESSAGE_INVALID` */
   uint32(): number {
-    return this.#view.getUint32(this.#advance(4))
+    return uint32At(this.#bytes, this.#advance(4))
   }
 
   /** @throws `CRYPTOKI_MESSAGE_INVALID` */
   uint64(): bigint {
-    return this.#view.getBigUint64(this.#advance(8))
+    const at = this.#advance(8)
+    const high = uint32At(this.#bytes, at)
+    const low = uint32At(this.#bytes, at + 4)
+    return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low)
   }
 
   /**
@@ -69,23 +70,28 @@ export class WireReader {
 
 /** Writes what {@link WireReader} reads. */
 export class WireWriter {
-  #bytes = new Uint8Array(256)
-  #view = new DataView(this.#bytes.buffer)
+  #space: Space
   #length = 0
+
+  constructor() {
+    // Memory that a writer before this one has done with: making some for each message costs more than the message.
+    this.#space = spare ?? spaceOf(SPACE_BYTES)
+    spare = undefined
+  }
 
   byte(value: number): void {
     const at = this.#reserve(1)
-    this.#view.setUint8(at, value)
+    this.#space.view.setUint8(at, value)
   }
 
   uint32(value: number): void {
     const at = this.#reserve(4)
-    this.#view.setUint32(at, value)
+    this.#space.view.setUint32(at, value)
   }
 
   uint64(value: bigint): void {
     const at = this.#reserve(8)
-    this.#view.setBigUint64(at, value)
+    this.#space.view.setBigUint64(at, value)
   }
 
   /** Writes a count and the bytes; `undefined` is C's NULL. */
@@ -96,25 +102,50 @@ export class WireWriter {
 
   raw(bytes: Uint8Array): void {
     const at = this.#reserve(bytes.length)
-    this.#bytes.set(bytes, at)
+    this.#space.bytes.set(bytes, at)
   }
 
   /** Gives what was written. Nothing may be written after it. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length)
+    const written = this.#space.bytes.slice(0, this.#length)
+    // What was written may be a PIN.
+    this.#space.bytes.fill(0, 0, this.#length)
+    if (this.#space.bytes.length === SPACE_BYTES) spare = this.#space
+    return written
   }
 
   #reserve(count: number): number {
     const at = this.#length
     this.#length += count
-    if (this.#length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length))
-      larger.set(this.#bytes)
-      this.#bytes = larger
-      this.#view = new DataView(larger.buffer)
+    if (this.#length > this.#space.bytes.length) {
+      const larger = spaceOf(Math.max(this.#length, 2 * this.#space.bytes.length))
+      larger.bytes.set(this.#space.bytes)
+      this.#space = larger
     }
     return at
   }
+}
+
+interface Space {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+}
+
+/** What the next writer takes; absent while one is at work. */
+let spare: Space | undefined
+
+function spaceOf(count: number): Space {
+  const bytes = new Uint8Array(count)
+  return { bytes, view: new DataView(bytes.buffer) }
+}
+
+/** Nearly every message is shorter: a certificate, and names of attributes. */
+const SPACE_BYTES = 4096
+
+/** Gives the 32-bit number at `at`, which must be inside `bytes`. */
+export function uint32At(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+  return ((high << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
 }
 
 /** Makes the fault of a message that cannot be read. */

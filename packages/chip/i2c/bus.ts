@@ -1,16 +1,23 @@
 /**
  * A master's view of one chip on an I2C bus. Every call is one transaction, START to STOP; calls are made one after
- * another. A read gives the register that the last write named in its first byte.
+ * another. A read gives the register that the last write named in its first byte. One that waits for nothing answers
+ * without a promise: some hundreds of transactions go into one device.
  */
-export interface I2cBus {
+export interface I2cMaster {
   /** @throws `I2C_NOT_ACKNOWLEDGED` when the chip does not answer its address; `I2C_BUS_GONE` */
-  write(bytes: Uint8Array): Promise<void>
+  write(bytes: Uint8Array): Promise<void> | undefined
   /** @throws `I2C_NOT_ACKNOWLEDGED`, `I2C_BUS_GONE` */
-  read(count: number): Promise<Uint8Array>
+  read(count: number): Promise<Uint8Array> | Uint8Array
   /** Sets the speed of the bus clock, in kHz. A bus whose speed somebody else decides leaves it out. */
   setClock?(kHz: number): Promise<void>
   /** Lets go of the bus; harmless when repeated. What is under way fails with `I2C_BUS_GONE`. */
   close(): Promise<void>
+}
+
+/** An {@link I2cMaster} that always answers with promises. */
+export interface I2cBus extends I2cMaster {
+  write(bytes: Uint8Array): Promise<void>
+  read(count: number): Promise<Uint8Array>
 }
 
 /** A chip as the wires see it: what a bus, in memory or over a socket, talks to. */

@@ -1,12 +1,12 @@
 /**
- * Computes the frame check sequence over the first `count` bytes: CRC-16 with x16+x12+x5+1, reflected, initial value 0
- * ("KERMIT"; the check value of `123456789` is 2189).
+ * Computes the frame check sequence over the bytes from `from` up to `end`: CRC-16 with x16+x12+x5+1, reflected,
+ * initial value 0 ("KERMIT"; the check value of `123456789` is 2189).
  *
  * Source: IFX I2C protocol specification v1.65, data link layer.
  */
-export function crc16(bytes: Uint8Array, count: number = bytes.length): number {
+export function crc16(bytes: Uint8Array, end: number = bytes.length, from = 0): number {
   let crc = 0
-  for (let at = 0; at < count; at++) {
+  for (let at = from; at < end; at++) {
     crc = (crc >>> 8) ^ (TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0)
   }
   return crc

@@ -84,7 +84,7 @@ export const I2C_FAULTS = {
   },
   I2C_COMMAND_REFUSED: {
     blame: 'peer',
-    message: 'the chip did not take the command, twice',
+    message: 'the chip did not take the command, nor a repeat after starting over',
     remedy: 'Check the wiring and the bus speed; reset the chip.',
     spec: 'IFX I2C protocol specification v1.65, data link and transport layer',
   },

@@ -27,15 +27,17 @@ export interface DamagedFrame {
  * chip does it; the specification's text says low byte first).
  *
  * Source: IFX I2C protocol specification v1.65, data link layer; data sheet v2.70, I2C log.
+ *
+ * @param before Bytes to leave free before the frame, for the name of a register.
  */
-export function encodeFrame(frame: DataFrame | ControlFrame): Uint8Array {
+export function encodeFrame(frame: DataFrame | ControlFrame, before = 0): Uint8Array {
   const packet = frame.kind === 'data' ? frame.packet : EMPTY
-  const bytes = new Uint8Array(FRAME_OVERHEAD_BYTES + packet.length)
-  bytes[0] = controlByte(frame)
-  bytes[1] = packet.length >>> 8
-  bytes[2] = packet.length & 0xff
-  bytes.set(packet, HEADER_BYTES)
-  const crc = crc16(bytes, bytes.length - 2)
+  const bytes = new Uint8Array(before + FRAME_OVERHEAD_BYTES + packet.length)
+  bytes[before] = controlByte(frame)
+  bytes[before + 1] = packet.length >>> 8
+  bytes[before + 2] = packet.length & 0xff
+  bytes.set(packet, before + HEADER_BYTES)
+  const crc = crc16(bytes, bytes.length - 2, before)
   bytes[bytes.length - 2] = crc >>> 8
   bytes[bytes.length - 1] = crc & 0xff
   return bytes

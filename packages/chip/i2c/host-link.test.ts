@@ -43,6 +43,8 @@ class Script implements I2cBus {
     const register = this.registers.get(this.#selected)
     if (register !== undefined) return fromHex(register)
     if (this.#selected === 0x80) return fromHex(this.#waiting ?? 'ff'.repeat(count))
+    // A chip that heard a re-sync has nothing to do and nothing to say.
+    if (this.heard.at(-1) === RESYNC) return fromHex('08000000')
     this.#waiting = this.#script.shift()
     const length = (this.#waiting?.length ?? 0) / 2
     return fromHex(length === 0 ? '88000000' : `4800${length.toString(16).padStart(4, '0')}`)
@@ -76,6 +78,7 @@ const data = (number: number, acknowledges: number, packet: string): DataFrame =
 const hexOf = (frame: DataFrame | ControlFrame): string => toHex(encodeFrame(frame))
 
 const COMMAND = fromHex('AA')
+const RESYNC = hexOf({ kind: 'resync' })
 const SENT = hexOf({ ...data(0, 3, '00 AA') })
 const ANSWER = data(0, 0, '00 BB')
 
@@ -162,33 +165,39 @@ test('after three tries without an answer the host gives up, and starts again wi
   assert.deepEqual(script.heard, [SENT, SENT, SENT])
   assert.deepEqual([link.executed, link.isLost], ['unknown', true])
   await perform(script, link.open())
-  assert.equal(script.heard.at(-1), hexOf({ kind: 'resync' }))
+  assert.equal(script.heard.at(-1), RESYNC)
 })
 
 test('a command that is refused three times is offered once more after a re-sync, and not executed', async () => {
   const { script, link } = await opened()
-  script.say(nak(0), nak(0), nak(0), undefined, nak(0), nak(0), nak(0))
+  script.say(nak(0), nak(0), nak(0), nak(0), nak(0), nak(0))
   await assert.rejects(perform(script, link.exchange(COMMAND, millis(6000))), { code: 'I2C_COMMAND_REFUSED' })
-  const resync = hexOf({ kind: 'resync' })
-  assert.deepEqual(script.heard, [SENT, SENT, SENT, resync, SENT, SENT, SENT, resync])
+  assert.deepEqual(script.heard, [SENT, SENT, SENT, RESYNC, SENT, SENT, SENT, RESYNC])
   assert.equal(link.executed, 'no')
+})
+
+test('a command that was refused and then met with silence is not offered once more', async () => {
+  const { script, link } = await opened()
+  script.say(nak(0), ...silence(22))
+  await assert.rejects(perform(script, link.exchange(COMMAND, millis(6000))), { code: 'I2C_COMMAND_UNANSWERED' })
+  assert.deepEqual(script.heard, [SENT, SENT, SENT])
+  assert.equal(link.executed, 'unknown')
 })
 
 test('a chaining error gets the whole chain once more', async () => {
   const { script, link } = await opened({ frameBytes: 0x115 })
   const [first, last] = [hexOf(data(0, 3, `01${'00'.repeat(271)}`)), hexOf(data(1, 3, '04 00'))]
-  script.say(ack(0), data(0, 1, '07'), undefined, ack(0), data(0, 1, '00 BB'))
+  script.say(ack(0), data(0, 1, '07'), ack(0), data(0, 1, '00 BB'))
   assert.equal(toHex(await perform(script, link.exchange(new Uint8Array(272), millis(6000)))), 'bb')
-  const resync = hexOf({ kind: 'resync' })
-  assert.deepEqual(script.heard, [first, last, hexOf(ack(0)), resync, first, last, hexOf(ack(0))])
+  assert.deepEqual(script.heard, [first, last, hexOf(ack(0)), RESYNC, first, last, hexOf(ack(0))])
 })
 
 test('a data frame between the packets of a command breaks the chain, which is sent once more', async () => {
   const { script, link } = await opened()
   const [first, last] = [hexOf(data(0, 3, `01${'00'.repeat(271)}`)), hexOf(data(1, 3, '04 00'))]
-  script.say(data(0, 0, '00 CC'), undefined, ack(0), data(0, 1, '00 BB'))
+  script.say(data(0, 0, '00 CC'), ack(0), data(0, 1, '00 BB'))
   assert.equal(toHex(await perform(script, link.exchange(new Uint8Array(272), millis(6000)))), 'bb')
-  assert.deepEqual(script.heard, [first, hexOf({ kind: 'resync' }), first, last, hexOf(ack(0))])
+  assert.deepEqual(script.heard, [first, RESYNC, first, last, hexOf(ack(0))])
 })
 
 test('a response that stays damaged is a fault after three times, and the command may have been executed', async () => {

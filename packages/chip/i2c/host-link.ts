@@ -88,8 +88,8 @@ export class HostLink {
 
   /**
    * Sends a command and gives its response. A frame without an answer is sent {@link TRIES_MAX} times; when the chip
-   * shows that it does not have the command, both sides re-sync and the command is sent once more. After silence it is
-   * not: it may have been executed.
+   * shows that it does not have the last sending, both sides re-sync and the command is sent once more. After silence
+   * it is not: it may have been executed.
    *
    * @param patience How long the chip may work on it; the vendor allows 6 seconds.
    * @throws `I2C_NOT_ACKNOWLEDGED`, `I2C_COMMAND_UNANSWERED`, `I2C_COMMAND_REFUSED`, `I2C_RESPONSE_MISSING`,
@@ -109,7 +109,7 @@ export class HostLink {
         return response
       }
       this.#mayHaveRun = this.#wasSilent
-      yield* this.#resync()
+      if (!(yield* this.#restart())) break
     }
     throw i2cFault('I2C_COMMAND_REFUSED')
   }
@@ -142,6 +142,7 @@ export class HostLink {
     return outcome
   }
 
+  /** What the chip says of one sending holds for those before it, never for one after it that it is silent about. */
   *#deliver(packet: Uint8Array, isLast: boolean): Steps<DataFrame | Delivery> {
     const number = nextNumber(this.#sent)
     const frame: DataFrame = { kind: 'data', number, acknowledges: this.#received, refuses: false, packet }
@@ -157,7 +158,7 @@ export class HostLink {
       this.#wasSilent ||= isLast && answer === 'silence'
       // This sending was not taken; one before it, that nobody spoke of, may have been, if the chip was reset since.
       this.#mayHaveRun = this.#wasSilent
-      if (answer === 'not taken') heard = answer
+      heard = answer
     }
     return heard
   }
@@ -254,12 +255,29 @@ export class HostLink {
 
   /** Sets both counters back. A chip that still has something to say did not hear it. */
   *#resync(): Steps<void> {
-    this.#sent = FIRST_COUNTER
-    this.#received = FIRST_COUNTER
+    this.#startCounting()
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       yield* this.#registers.writeFrame({ kind: 'resync' })
       if (yield* this.#registers.isSilent()) return
     }
+  }
+
+  /**
+   * Re-syncs in the middle of the traffic, and tells whether the chip dropped what it had to say. One that did not hear
+   * of it may hold the response to an earlier command, under the very numbers that the next response will have.
+   */
+  *#restart(): Steps<boolean> {
+    this.#startCounting()
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      yield* this.#registers.writeFrame({ kind: 'resync' })
+      if (yield* this.#registers.staysSilent()) return true
+    }
+    return false
+  }
+
+  #startCounting(): void {
+    this.#sent = FIRST_COUNTER
+    this.#received = FIRST_COUNTER
   }
 }
 

@@ -1,7 +1,7 @@
 import { type Instant, instant, later, type Millis, millis, uint16 } from '@birthmark/foundation/kernel'
 import { i2cFault } from './faults.ts'
 import { type ControlFrame, type DamagedFrame, type DataFrame, decodeFrame, encodeFrame } from './frame.ts'
-import { decodeState, REGISTER } from './registers.ts'
+import { ACKNOWLEDGE_TIMEOUT, decodeState, REGISTER } from './registers.ts'
 import type { Steps } from './steps.ts'
 
 /**
@@ -21,10 +21,8 @@ export class HostRegisters {
 
   /** Offers a frame to the chip. */
   *writeFrame(frame: DataFrame | ControlFrame): Steps<void> {
-    const encoded = encodeFrame(frame)
-    const bytes = new Uint8Array(1 + encoded.length)
+    const bytes = encodeFrame(frame, 1)
     bytes[0] = REGISTER.DATA
-    bytes.set(encoded, 1)
     yield* this.#write(bytes)
   }
 
@@ -50,6 +48,20 @@ export class HostRegisters {
   /** Tells whether the chip certainly has nothing to say. */
   *isSilent(): Steps<boolean> {
     return decodeState(yield* this.#read(REGISTER.I2C_STATE, 4))?.waiting === 0
+  }
+
+  /** Tells whether the chip is idle with nothing to say, for as long as it holds back a response that was read once. */
+  *staysSilent(): Steps<boolean> {
+    const started = this.#now
+    let silentSince = started
+    for (;;) {
+      const state = decodeState(yield* this.#read(REGISTER.I2C_STATE, 4))
+      if (state?.waiting !== 0) return false
+      if (state.busy) silentSince = this.#now
+      else if (this.#now >= later(silentSince, ACKNOWLEDGE_TIMEOUT)) return true
+      if (this.#now >= later(started, IDLE_PATIENCE)) return false
+      yield { do: 'pause', delay: millis(POLL_PAUSE_MS_MAX) }
+    }
   }
 
   /** Gives the fastest bus clock that the chip takes in its present mode, in kHz. */

@@ -1,5 +1,5 @@
 /** The Infineon I2C protocol, both ends, without I/O. Sockets are in `@birthmark/chip/i2c/adapters`. */
-export type { I2cBus, I2cSlave } from './bus.ts'
+export type { I2cBus, I2cMaster, I2cSlave } from './bus.ts'
 export { ChipLink } from './chip-link.ts'
 export {
   type BusSettings,

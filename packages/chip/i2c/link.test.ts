@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { type BusFaultRates, faultyBus, NO_FAULTS } from '../../../testing/testkit/faulty-bus.ts'
 import { seededRandom } from '../../../testing/testkit/random.ts'
 import { SkippingTime } from '../../../testing/testkit/skipping-time.ts'
-import type { I2cBus, I2cSlave } from './bus.ts'
+import type { I2cMaster, I2cSlave } from './bus.ts'
 import { ChipLink } from './chip-link.ts'
 import { ChipRegisters } from './chip-registers.ts'
 import { HostLink } from './host-link.ts'
@@ -35,10 +35,10 @@ function chipThat(time: SkippingTime, answer: (command: Uint8Array) => Uint8Arra
 /** A host on a bus. */
 class Host {
   readonly link = new HostLink()
-  readonly #bus: I2cBus
+  readonly #bus: I2cMaster
   readonly #time: SkippingTime
 
-  constructor(bus: I2cBus, time: SkippingTime) {
+  constructor(bus: I2cMaster, time: SkippingTime) {
     this.#bus = bus
     this.#time = time
   }
@@ -80,7 +80,7 @@ test('an instant chip never makes its host wait', async () => {
 
 test('a chip that offers a longer frame than was asked for is refused', async () => {
   const time = new SkippingTime()
-  const bus: I2cBus = {
+  const bus: I2cMaster = {
     write: async () => undefined,
     read: async (count) => new Uint8Array(count),
     close: async () => undefined,
@@ -93,7 +93,7 @@ test('a chip that sleeps for a while is waited for; one that is not there is a f
   const time = new SkippingTime()
   const chip = memoryBus(chipThat(time, echo))
   const wakesAt = time.now() + 50
-  const sleepy: I2cBus = {
+  const sleepy: I2cMaster = {
     ...chip,
     write: async (bytes) => {
       if (time.now() < wakesAt) throw new Fault('I2C_NOT_ACKNOWLEDGED', { blame: 'peer', message: '', remedy: '' })
@@ -102,7 +102,7 @@ test('a chip that sleeps for a while is waited for; one that is not there is a f
   }
   const host = new Host(sleepy, time)
   await host.do(host.link.open())
-  const nobody: I2cBus = {
+  const nobody: I2cMaster = {
     ...chip,
     write: async () => {
       throw new Fault('I2C_NOT_ACKNOWLEDGED', { blame: 'peer', message: '', remedy: '' })
@@ -125,7 +125,7 @@ test('a command whose last byte was not sent was not executed', async () => {
   const time = new SkippingTime()
   const chip = memoryBus(chipThat(time, echo))
   let writes = 0
-  const failing: I2cBus = {
+  const failing: I2cMaster = {
     ...chip,
     write: async (bytes) => {
       if (++writes > 6) throw new Fault('I2C_BUS_GONE', { blame: 'operator', message: '', remedy: '' })
@@ -140,7 +140,7 @@ test('a command whose last byte was not sent was not executed', async () => {
 
 test('a chip that always has something to read does not keep its host for ever', async () => {
   const time = new SkippingTime()
-  const bus: I2cBus = {
+  const bus: I2cMaster = {
     write: async () => undefined,
     read: async (count) => (count === 2 ? Uint8Array.of(1, 0x15) : Uint8Array.of(0x48, 0, 0, 5, 9).subarray(0, count)),
     close: async () => undefined,
@@ -180,6 +180,56 @@ for (const [name, rates] of WEATHER) {
     for (let seed = 1; seed <= SEEDS; seed++) answered += await stormyExchanges(seed, rates)
     // The link is for this: most commands get through.
     assert.ok(answered > SEEDS * EXCHANGES * 0.5, `${answered} of ${SEEDS * EXCHANGES}`)
+  })
+}
+
+test('on the wires no command is executed twice, whatever is repeated', async () => {
+  const rates = { nack: 0.1, damagedWrite: 0.15, lostWrite: 0.15, damagedRead: 0.1, reset: 0 }
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const time = new SkippingTime()
+    const random = seededRandom(seed)
+    let executed = 0
+    const count = (): Uint8Array => Uint8Array.of(++executed)
+    const host = new Host(faultyBus(chipThat(time, count, random() < 0.5 ? 0 : 40), random, rates), time)
+    for (let exchanges = 0; exchanges < EXCHANGES; exchanges++) {
+      const before = executed
+      try {
+        if (host.link.isLost) await host.do(exchanges === 0 ? host.link.open() : host.link.reset())
+        const [answer] = await host.exchange(new Uint8Array(random() < 0.7 ? 20 : 700))
+        assert.deepEqual([answer, executed], [before + 1, before + 1], `seed ${seed}`)
+      } catch (error) {
+        if (!isFault(error)) throw error
+        assert.ok(executed === before || (executed === before + 1 && host.link.executed === 'unknown'), `seed ${seed}`)
+      }
+    }
+  }
+})
+
+for (const missed of [1, 2, 3]) {
+  test(`a chip that misses ${missed} re-syncs does not pass an old response off as the next one`, async () => {
+    const time = new SkippingTime()
+    const chip = chipThat(time, echo)
+    const spoiled = { frames: false, resyncs: missed }
+    const deaf = memoryBus({
+      ...chip,
+      write(bytes) {
+        if (bytes[0] !== 0x80 || bytes.length === 1) return chip.write(bytes)
+        // The chip never hears that its first response was read.
+        if (!spoiled.frames) return bytes[1] === 0x80 ? true : chip.write(bytes)
+        if (bytes[1] !== 0xc0) return chip.write(Uint8Array.from(bytes, (byte, at) => (at === 4 ? byte ^ 1 : byte)))
+        spoiled.resyncs--
+        spoiled.frames = spoiled.resyncs > 0
+        return spoiled.resyncs >= 0 || chip.write(bytes)
+      },
+    })
+    const host = new Host(deaf, time)
+    await host.do(host.link.open())
+    assert.equal(toHex(await host.exchange(Uint8Array.of(1))), '01ee')
+    spoiled.frames = true
+    const second = host.exchange(Uint8Array.of(2))
+    if (missed < 3) assert.equal(toHex(await second), '02ee')
+    else await assert.rejects(second, (error) => isFault(error, 'I2C_COMMAND_REFUSED'))
+    assert.equal(host.link.executed, 'no')
   })
 }
 

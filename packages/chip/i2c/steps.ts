@@ -1,5 +1,5 @@
 import { type Clock, type Instant, isFault, type Millis, type Timers } from '@birthmark/foundation/kernel'
-import type { I2cBus } from './bus.ts'
+import type { I2cMaster } from './bus.ts'
 import { i2cFault } from './faults.ts'
 
 /** One thing that a master asks of the world. */
@@ -43,7 +43,7 @@ export interface StepPorts {
  * @throws What the bus and the conversation throw; a NACK is reported to the conversation instead. `I2C_BROKEN_OFF`
  *   when the signal says so.
  */
-export async function performSteps<Result>(steps: Steps<Result>, bus: I2cBus, ports: StepPorts): Promise<Result> {
+export async function performSteps<Result>(steps: Steps<Result>, bus: I2cMaster, ports: StepPorts): Promise<Result> {
   const { clock, signal } = ports
   let turn = steps.next()
   while (turn.done !== true) {
@@ -52,10 +52,14 @@ export async function performSteps<Result>(steps: Steps<Result>, bus: I2cBus, po
     try {
       if (signal?.aborted === true) throw i2cFault('I2C_BROKEN_OFF')
       const step = turn.value
-      // The two that make up nearly all steps go without a promise of their own.
-      if (step.do === 'write') await bus.write(step.bytes)
-      else if (step.do === 'read') bytes = await bus.read(step.count)
-      else await performRare(step, bus, ports)
+      // The two that make up nearly all steps go without a promise of their own, and wait only where the bus does.
+      if (step.do === 'write') {
+        const written = bus.write(step.bytes)
+        if (written !== undefined) await written
+      } else if (step.do === 'read') {
+        const read = bus.read(step.count)
+        bytes = read instanceof Uint8Array ? read : await read
+      } else await performRare(step, bus, ports)
     } catch (error) {
       if (!isFault(error, 'I2C_NOT_ACKNOWLEDGED')) {
         turn = steps.throw(error)
@@ -70,7 +74,7 @@ export async function performSteps<Result>(steps: Steps<Result>, bus: I2cBus, po
 
 async function performRare(
   step: Exclude<BusStep, { readonly do: 'write' | 'read' }>,
-  bus: I2cBus,
+  bus: I2cMaster,
   { timers, signal }: StepPorts,
 ): Promise<void> {
   if (step.do === 'clock') await bus.setClock?.(step.kHz)

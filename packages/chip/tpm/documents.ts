@@ -65,50 +65,25 @@ export const OFFER_INTERMEDIATES_COUNT_MAX = 8
 /** Reads an offer. @throws `TPM_DOCUMENT_INVALID` (peer) */
 export function parseOffer(value: unknown): TpmOffer {
   const fields = new Fields(value, 'birthmark-tpm-offer-1')
-  return {
-    document: 'birthmark-tpm-offer-1',
-    endorsementCertificate: fields.hex('endorsementCertificate'),
-    intermediates: fields.hexList('intermediates'),
-    endorsementKey: fields.hex('endorsementKey'),
-    attestationKey: fields.hex('attestationKey'),
-  }
+  const intermediates = fields.hexList('intermediates')
+  return { ...fields.read('endorsementCertificate', 'endorsementKey', 'attestationKey'), intermediates }
 }
 
 /** Reads a challenge. @throws `TPM_DOCUMENT_INVALID` (peer) */
 export function parseChallenge(value: unknown): TpmChallenge {
-  const fields = new Fields(value, 'birthmark-tpm-challenge-1')
-  return {
-    document: 'birthmark-tpm-challenge-1',
-    credentialBlob: fields.hex('credentialBlob'),
-    encryptedSeed: fields.hex('encryptedSeed'),
-    nonce: fields.hex('nonce'),
-  }
+  return new Fields(value, 'birthmark-tpm-challenge-1').read('credentialBlob', 'encryptedSeed', 'nonce')
 }
 
 /** Reads what the enroller kept. @throws `TPM_DOCUMENT_INVALID` (peer) */
 export function parsePending(value: unknown): PendingChallenge {
   const fields = new Fields(value, 'birthmark-tpm-pending-1')
-  return {
-    document: 'birthmark-tpm-pending-1',
-    nonce: fields.hex('nonce'),
-    secret: fields.hex('secret'),
-    attestationKey: fields.hex('attestationKey'),
-    endorsement: fields.hex('endorsement'),
-    validUntil: fields.count('validUntil'),
-  }
+  const validUntil = fields.count('validUntil')
+  return { ...fields.read('nonce', 'secret', 'attestationKey', 'endorsement'), validUntil }
 }
 
 /** Reads a proof. @throws `TPM_DOCUMENT_INVALID` (peer) */
 export function parseProof(value: unknown): TpmProof {
-  const fields = new Fields(value, 'birthmark-tpm-proof-1')
-  return {
-    document: 'birthmark-tpm-proof-1',
-    nonce: fields.hex('nonce'),
-    secret: fields.hex('secret'),
-    key: fields.hex('key'),
-    attest: fields.hex('attest'),
-    signature: fields.hex('signature'),
-  }
+  return new Fields(value, 'birthmark-tpm-proof-1').read('nonce', 'secret', 'key', 'attest', 'signature')
 }
 
 /** Gives the bytes of a field that was parsed. */
@@ -116,19 +91,24 @@ export function bytesOf(field: string): Uint8Array {
   return fromHex(field)
 }
 
-class Fields {
-  readonly #value: object
-  readonly #document: string
+type HexFields<Document, Name extends string> = { readonly document: Document } & Readonly<Record<Name, string>>
 
-  constructor(value: unknown, document: string) {
+class Fields<Document extends string> {
+  readonly #value: object
+  readonly #document: Document
+
+  constructor(value: unknown, document: Document) {
     this.#document = document
     if (typeof value !== 'object' || value === null) throw this.#invalid('it is no JSON object')
     this.#value = value
     if (this.#get('document') !== document) throw this.#invalid('it is another document')
   }
 
-  hex(name: string): string {
-    return this.#asHex(this.#get(name), name)
+  /** Gives what the document is, and its fields of these names, all of them hex. */
+  read<Name extends string>(...names: readonly Name[]): HexFields<Document, Name> {
+    const fields: unknown = Object.fromEntries(names.map((name) => [name, this.#asHex(this.#get(name), name)]))
+    // One entry for each of the names.
+    return { document: this.#document, ...(fields as Readonly<Record<Name, string>>) }
   }
 
   hexList(name: string): readonly string[] {

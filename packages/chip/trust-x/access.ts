@@ -72,7 +72,9 @@ export function formatLifecycle(value: number): string {
 }
 
 function holds(condition: Uint8Array, at: number, lifecycles: Lifecycles): boolean {
-  const [subject, operator, value = 0] = condition.subarray(at, at + 3)
+  const subject = condition[at]
+  const operator = condition[at + 1]
+  const value = condition[at + 2] ?? 0
   const actual =
     subject === LCS_GLOBAL
       ? lifecycles.global

@@ -1,6 +1,6 @@
 import {
   HostLink,
-  type I2cBus,
+  type I2cMaster,
   performSteps,
   RESPONSE_PATIENCE,
   type Steps,
@@ -38,7 +38,7 @@ export interface NamedCommand {
  */
 export class Connection {
   readonly options: ConnectionOptions
-  readonly #bus: I2cBus
+  readonly #bus: I2cMaster
   readonly #link = new HostLink()
   #isOpen = false
   #isClosed = false
@@ -49,7 +49,7 @@ export class Connection {
   #atLeast: Executed = 'no'
   #tail: Promise<void> = Promise.resolve()
 
-  constructor(bus: I2cBus, options: ConnectionOptions) {
+  constructor(bus: I2cMaster, options: ConnectionOptions) {
     this.#bus = bus
     this.options = options
   }

@@ -1,4 +1,4 @@
-import type { I2cBus, StopSignal } from '@birthmark/chip/i2c'
+import type { I2cMaster, StopSignal } from '@birthmark/chip/i2c'
 import { concat, isFault, uint16 } from '@birthmark/foundation/kernel'
 import { COMMAND, DATA_BYTES_MAX, decodeFields, encodeField } from './apdu.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
@@ -25,7 +25,7 @@ export class TrustXDriver {
   readonly #signal: StopSignal | undefined
 
   /** @param bus Where the chip is; or the connection of another driver to the same chip, see {@link until}. */
-  constructor(bus: I2cBus | Connection, options: ConnectionOptions, signal?: StopSignal) {
+  constructor(bus: I2cMaster | Connection, options: ConnectionOptions, signal?: StopSignal) {
     this.connection = bus instanceof Connection ? bus : new Connection(bus, options)
     this.#signal = signal
   }

@@ -16,10 +16,10 @@ export function encodeMetadata(
   choices: ChipChoices = DEFAULT_CHOICES,
 ): Uint8Array {
   const tags: number[] = []
-  const add = (tag: number, value: Iterable<number> | undefined): void => {
+  const add = (tag: number, value: readonly number[] | Uint8Array | undefined): void => {
     if (value === undefined) return
-    const bytes = [...value]
-    tags.push(tag, bytes.length, ...bytes)
+    tags.push(tag, value.length)
+    for (let at = 0; at < value.length; at += 1) tags.push(value[at] ?? 0)
   }
   add(TAG.LIFECYCLE, byte(object.lifecycle))
   if (definition.bytesMax > 0) add(TAG.SIZE_MAX, size(definition.bytesMax))
@@ -29,7 +29,11 @@ export function encodeMetadata(
   for (const [tag, name] of CONDITIONS) add(tag, shown[name])
   add(TAG.ALGORITHM, byte(object.algorithm))
   add(TAG.USAGE, byte(object.usage))
-  return Uint8Array.of(TAG.METADATA, tags.length, ...tags)
+  const block = new Uint8Array(2 + tags.length)
+  block[0] = TAG.METADATA
+  block[1] = tags.length
+  block.set(tags, 2)
+  return block
 }
 
 /**

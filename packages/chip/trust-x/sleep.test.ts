@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { I2cBus } from '@birthmark/chip/i2c'
+import type { I2cBus, I2cMaster } from '@birthmark/chip/i2c'
 import { fromHex, instant, isFault, millis } from '@birthmark/foundation/kernel'
 import { SkippingTime } from '../../../testing/testkit/skipping-time.ts'
 import { freshMemory, openVirtualChip, TrustX } from './adapters/index.ts'
@@ -100,14 +100,14 @@ test('a chip that wakes up later than the host waits is a fault, and nothing was
 })
 
 /** Counts what the chip does not acknowledge. */
-function counting(bus: I2cBus, heard: { nacks: number }): I2cBus {
+function counting(bus: I2cMaster, heard: { nacks: number }): I2cBus {
   const note = (error: unknown): never => {
     if (isFault(error, 'I2C_NOT_ACKNOWLEDGED')) heard.nacks++
     throw error
   }
   return {
-    write: (bytes) => bus.write(bytes).catch(note),
-    read: (count) => bus.read(count).catch(note),
+    write: (bytes) => (async () => bus.write(bytes))().catch(note),
+    read: (count) => (async () => bus.read(count))().catch(note),
     close: () => bus.close(),
   }
 }

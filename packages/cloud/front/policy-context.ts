@@ -10,8 +10,9 @@ export function resourceArn(scope: Scope, resource: string): string {
 }
 
 /** What of a CONNECT the policies can ask about. */
-export type ConnectFacts = Pick<AcceptedConnect, 'will' | 'wishedPersistence'> & {
+export type ConnectFacts = Pick<AcceptedConnect, 'wishedPersistence'> & {
   readonly clientId: string | undefined
+  readonly will: { readonly topic: string } | undefined
 }
 
 /** Says what the policy variables of one connection stand for. */
@@ -19,7 +20,8 @@ export function policyContext(connection: {
   readonly scope: Scope
   readonly accepted: ConnectFacts
   readonly remoteAddress: string | undefined
-  readonly certificate: ClientCertificate
+  /** Absent for a client that is known by its access key. */
+  readonly certificate: ClientCertificate | undefined
   readonly thing: PolicyThing | undefined
 }): PolicyContext {
   const { accepted, certificate, scope, thing } = connection
@@ -27,11 +29,11 @@ export function policyContext(connection: {
   return {
     clientId: accepted.clientId,
     sourceIp: connection.remoteAddress,
-    certificateId: certificate.id,
+    certificateId: certificate?.id,
     thing,
     // Few policies ask what is in the certificate.
     get certificate() {
-      return policyCertificate(certificate.content)
+      return certificate && policyCertificate(certificate.content)
     },
     connectAttributes: [
       ...(wishedPersistence ? ['PersistentConnect'] : []),
@@ -87,7 +89,8 @@ const ATTRIBUTE_NAMES: ReadonlyMap<string, string> = new Map([
   ['generationQualifier', 'GenerationQualifier'],
 ])
 
-const ALTERNATIVE_NAMES: Readonly<Record<AlternativeName['type'], string>> = {
+/** AWS has no variable for the name of a hardware module. */
+const ALTERNATIVE_NAMES: Readonly<Partial<Record<AlternativeName['type'], string>>> = {
   email: 'RFC822Name',
   dns: 'DNSName',
   directory: 'DirectoryName',

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { CryptokiModule, parsePkcs11Uri } from '@birthmark/chip/cryptoki/adapters'
-import type { I2cBus } from '@birthmark/chip/i2c'
+import type { I2cMaster } from '@birthmark/chip/i2c'
 import { connectBus, openLinuxBus } from '@birthmark/chip/i2c/adapters'
 import { openVirtualChip, TrustX } from '@birthmark/chip/trust-x/adapters'
 import { readTextFile } from '@birthmark/foundation/system'
@@ -34,7 +34,7 @@ export async function openStore(element: ElementChoice): Promise<IdentityStore> 
   }
 }
 
-async function openChip(bus: I2cBus): Promise<IdentityStore> {
+async function openChip(bus: I2cMaster): Promise<IdentityStore> {
   try {
     return await elementStore(await TrustX.open(bus), CHIP_SECOND)
   } catch (error) {

@@ -116,6 +116,11 @@ export class Authority {
     return this.#ports.journal.revoked()
   }
 
+  /** Gives some of {@link revoked}, the last first: of millions nobody wants all at once. */
+  lastRevoked({ count, skip }: { readonly count: number; readonly skip: number }): readonly RevokedCertificate[] {
+    return this.#ports.journal.lastRevoked(count, skip)
+  }
+
   /** How many certificates are in {@link revoked}. */
   get revokedCount(): number {
     return this.#ports.journal.endedCount
@@ -273,6 +278,21 @@ export class Authority {
   async certifyResponder(csr: Uint8Array): Promise<IssuedCertificate> {
     return this.#whileOpen(async () => {
       return { certificate: await this.#issuance.once(await draftResponder(csr)), ...this.issuers }
+    })
+  }
+
+  /**
+   * Signs where the journal stands, for whoever granted this CA and wants to hear of every certificate.
+   *
+   * @param messageOf Gives the bytes to sign, for the fingerprint of this CA; they must not look like a certificate.
+   */
+  async signHead(
+    messageOf: (fingerprint: string, head: { readonly entries: number; readonly hash: string }) => Uint8Array,
+  ): Promise<{ readonly entries: number; readonly hash: string; readonly signature: Uint8Array }> {
+    return this.#whileOpen(async () => {
+      const { journal, signer, issuing } = this.#ports
+      const { head } = journal
+      return { ...head, signature: await signer.sign(messageOf(issuing.fingerprint, head)) }
     })
   }
 

@@ -211,13 +211,26 @@ test('lists of serial numbers are read in three forms', () => {
   assert.throws(() => parseKnownSerials(many), { code: 'KNOWN_SERIALS_UNREADABLE', message: /at most/ })
 })
 
-test('a key’s URI is kept with the whole path of its PIN, and never with the PIN', () => {
+test('a key’s URI is kept with the whole path of its PIN, and never with the PIN', async () => {
   const uri = 'pkcs11:token=a;object=b?module-path=/m.so'
-  assert.equal(keptKeyUri(uri), uri)
-  assert.equal(keptKeyUri(`${uri}&pin-source=/pin`), `${uri}&pin-source=/pin`)
-  assert.equal(keptKeyUri(`${uri}&pin-source=a%20b`), `${uri}&pin-source=${encodeURI(join(process.cwd(), 'a b'))}`)
-  for (const wrong of ['file:x', `${uri}&pin-value=1`, `${uri}&pin-source=%`]) {
-    assert.throws(() => keptKeyUri(wrong), { code: 'KEY_URI_INVALID' })
+  const here = encodeURI(process.cwd())
+  for (const [given, kept] of [
+    ['', ''],
+    ['&pin-source=/pin', '&pin-source=/pin'],
+    ['&pin-source=file:/p%26q', '&pin-source=/p%26q'],
+    ['&pin-source=a%20b&x=1', `&pin-source=${here}/a%20b&x=1`],
+  ]) {
+    assert.equal(await keptKeyUri(`${uri}${given}`), `${uri}${kept}`)
+  }
+  assert.equal(await keptKeyUri('pkcs11:pin-source=p;object=b'), `pkcs11:pin-source=${here}/p;object=b`)
+  for (const wrong of [
+    'file:x',
+    `${uri}&pin-value=1`,
+    `${uri}&pin-source=%`,
+    `${uri}&pin-source=|rm`,
+    `${uri}&object=c`,
+  ]) {
+    await assert.rejects(keptKeyUri(wrong), { code: 'KEY_URI_INVALID' })
   }
 })
 

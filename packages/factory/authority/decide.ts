@@ -152,7 +152,8 @@ async function decideDevice(
     throw setupFault('AUTHORITY_PURPOSE_OTHER', { signs: SIGNED.devices, profile: checked.name })
   const subject = fillSubject(checked.subject, { request: csr.subject }, checked.name)
   // Alternative names are left out unless the profile wants some: nobody checked that the device may have them.
-  const names = checked.profile.subjectAlternativeNames === 'required' ? csr.subjectAlternativeNames : []
+  const asked = checked.profile.subjectAlternativeNames === 'required' ? csr.subjectAlternativeNames : []
+  const names = checked.hardwareType === undefined ? asked : hardwareName(checked, undefined)
   return { ...ofProfile(checked), subject, names, ...ofRequest(csr) }
 }
 
@@ -185,7 +186,7 @@ async function decideOrderDevice(
     ...ofProfile(checked),
     // What the profile says of the subject goes above what the order says, which the element signed.
     subject: fillSubject(checked.subject, { request: subject, product: order.product, uid }, checked.name),
-    names: [],
+    names: hardwareName(checked, uid),
     ...ofRequest(csr),
     order: order.id,
     idempotencyKey: `order/${order.id}/${uid}`,
@@ -199,6 +200,13 @@ function profileOf(named: string | CheckedProfile, { profile, settings }: Issuin
   if (checked === undefined)
     throw setupFault('PROFILE_UNKNOWN', { profile: PROFILE_NAME.test(named) ? named : '(unprintable)' })
   return checked
+}
+
+/** Gives the name of the hardware, which is the element's own number. @throws `PROFILE_VALUE_MISSING` (caller) */
+function hardwareName({ hardwareType, name }: CheckedProfile, uid: string | undefined): readonly AlternativeName[] {
+  if (hardwareType === undefined) return []
+  if (uid === undefined) throw setupFault('PROFILE_VALUE_MISSING', { profile: name, placeholder: '{uid}' })
+  return [{ type: 'hardware-module', value: `${hardwareType}:${uid}` }]
 }
 
 function profileNameOf(request: IssueRequest): string {

@@ -39,6 +39,11 @@ export {
   publishLists,
 } from './revocation-folder.ts'
 export { RevocationLists } from './revocation-lists.ts'
+export { writeAccount } from './sealed/account.ts'
+export { type SealedAccount, SealedBook, type SealedState } from './sealed/book.ts'
+export { SEALED_FAULTS } from './sealed/faults.ts'
+export { type SealRequest, sealCa } from './sealed/grant.ts'
+export { reconcileSealed } from './sealed/reconcile.ts'
 export {
   type AuthorityServer,
   type AuthorityServerOptions,

@@ -157,6 +157,12 @@ export class JournalTables {
     return rows.map((row) => ({ serial: hexOf(row['serial']), ...readEnd(row) }))
   }
 
+  /** Gives some of them, the last first. */
+  lastEnded(count: number, skip: number): RevokedCertificate[] {
+    const rows = this.#database.prepare(LAST_ENDED).all(count, skip)
+    return rows.map((row) => ({ serial: hexOf(row['serial']), ...readEnd(row) }))
+  }
+
   /** Adds a certificate that exists or may. @returns Whether its serial number is new. */
   add(row: {
     readonly serial: string
@@ -311,6 +317,9 @@ function prepare(database: DatabaseSync): Statements {
 
 /** What finds a certificate by its serial number, here and where only the state of a certificate is told. */
 export const SELECT_BY_SERIAL = 'SELECT * FROM certificate WHERE serial = ?'
+
+const LAST_ENDED =
+  'SELECT serial, endedAt, reason FROM certificate WHERE endedSeq IS NOT NULL ORDER BY endedSeq DESC LIMIT ? OFFSET ?'
 
 const SQL = {
   bySerial: SELECT_BY_SERIAL,

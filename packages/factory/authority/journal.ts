@@ -119,6 +119,11 @@ export class Journal {
     return this.#tables.voided()
   }
 
+  /** The number of durable records, and the hash of the last. */
+  get head(): { readonly entries: number; readonly hash: string } {
+    return this.#chain.head
+  }
+
   /** The number of the last revocation list; 0 before the first. */
   get crlNumber(): number {
     return this.#state.mark?.crlNumber ?? 0
@@ -167,6 +172,11 @@ export class Journal {
   /** Gives what was revoked, and what was replaced, in the order in which it came to be so. */
   revoked(scope?: { readonly shard?: number; readonly after?: number }): readonly RevokedCertificate[] {
     return this.#tables.ended(scope)
+  }
+
+  /** Gives some of what {@link revoked} gives, the last first. */
+  lastRevoked(count: number, skip: number): readonly RevokedCertificate[] {
+    return this.#tables.lastEnded(count, skip)
   }
 
   /** Gives what is known of a serial number: a certificate that has it exists, or may. */

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { isFault } from '@birthmark/foundation/kernel'
 import { setupFault } from './setup-faults.ts'
 
 /**
@@ -7,25 +8,15 @@ import { setupFault } from './setup-faults.ts'
  *
  * @throws `KEY_URI_INVALID` (operator)
  */
-export function keptKeyUri(uri: string): string {
-  if (!uri.startsWith('pkcs11:')) throw setupFault('KEY_URI_INVALID', { why: 'it does not begin with pkcs11:' })
-  const query = uri.split('?')[1] ?? ''
-  const attributes = query.split('&')
-  if (attributes.some((attribute) => attribute.startsWith('pin-value='))) {
-    throw setupFault('KEY_URI_INVALID', { why: 'a PIN does not belong into it: name a file with pin-source' })
-  }
-  const pinSource = attributes.find((attribute) => attribute.startsWith(PIN_SOURCE))
-  const path = pinSource?.slice(PIN_SOURCE.length).replace(/^file:/, '')
-  if (pinSource === undefined || path === undefined || path.startsWith('/')) return uri
-  return uri.replace(pinSource, () => `${PIN_SOURCE}${encodeURI(resolve(decoded(path)))}`)
-}
-
-function decoded(path: string): string {
+export async function keptKeyUri(uri: string): Promise<string> {
+  // Loaded here, because few authorities have such a key.
+  const { parsePkcs11Uri, renamePinSource } = await import('@birthmark/chip/cryptoki/adapters')
   try {
-    return decodeURIComponent(path)
+    const { pinValue } = parsePkcs11Uri(uri)
+    if (pinValue === undefined) return renamePinSource(uri, (path) => resolve(path))
   } catch (error) {
-    throw setupFault('KEY_URI_INVALID', { why: 'a % of its pin-source has no two hex digits' }, error)
+    if (!isFault(error, 'CRYPTOKI_URI_INVALID')) throw error
+    throw setupFault('KEY_URI_INVALID', { why: String(error.context['why']) }, error)
   }
+  throw setupFault('KEY_URI_INVALID', { why: 'a PIN does not belong into it: name a file with pin-source' })
 }
-
-const PIN_SOURCE = 'pin-source='

@@ -43,7 +43,7 @@ export async function placeKey(
   const algorithm = choice.kind === 'make' ? choice.algorithm : choice.kind === 'import' ? choice.signer.algorithm : ''
   if (algorithm === 'ml-dsa-65' && !mlDsa) throw setupFault('KEY_ALGORITHM_NOT_ALLOWED', { algorithm })
   if (choice.kind === 'pkcs11') {
-    const uri = keptKeyUri(choice.uri)
+    const uri = await keptKeyUri(choice.uri)
     const key = await openUri(uri, choice.generate)
     writeAuthorityFile(folder, FILES[owner].uri, `${uri}\n`)
     return key

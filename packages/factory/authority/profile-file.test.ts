@@ -61,6 +61,29 @@ test('a profile file says everything about a certificate but its key', async (t)
   assert.equal(new Date(made.notAfter).toISOString(), '9999-12-31T23:59:59.000Z')
 })
 
+test('a profile names the hardware as IEEE 802.1AR does, with the number of the element', async (t) => {
+  const options = await newAuthority(t)
+  const authority = await openAuthority(options)
+  t.after(() => authority.close())
+  const { subjectAlternativeNames: _forbidden, ...open } = METER
+  const profile = JSON.stringify({ ...open, hardwareType: '1.3.6.1.4.1.99999.4' })
+  addProfile(options.folder, profile, CheckedProfile.parse(profile))
+  await authority.close()
+  const again = await openAuthority(options)
+  t.after(() => again.close())
+  const uid = '0a1b2c3d4e5f6071'
+  await again.admit({ id: 'PO-1', product: 'press', count: 1, profile: 'acme-meter', subject: {}, locks: [] })
+  const csr = await createCsr({ subject: [], signer: await SoftwareSigner.generate('ecdsa-p256-sha256') })
+  const { certificate } = await again.station('PO-1').issue({ uid, csr })
+  assert.deepEqual(parseCertificate(certificate).subjectAlternativeNames, [
+    { type: 'hardware-module', value: `1.3.6.1.4.1.99999.4:${uid}` },
+  ])
+  // Nobody says which hardware it is: outside a work order there is no number.
+  await assert.rejects(again.issue({ kind: 'device', csr, profile: CheckedProfile.parse(profile) }), {
+    code: 'PROFILE_VALUE_MISSING',
+  })
+})
+
 test('placeholders of the request are filled from the CSR, and a missing one is refused', async (t) => {
   const options = await newAuthority(t)
   const authority = await openAuthority(options)
@@ -83,9 +106,12 @@ test('placeholders of the request are filled from the CSR, and a missing one is 
   await assert.rejects(authority.issue({ kind: 'ca', csr, profile: 'issuing-ca' }), { code: 'AUTHORITY_PURPOSE_OTHER' })
 })
 
+const OPEN = { ...METER, subjectAlternativeNames: undefined }
 const change = (members: object): string => JSON.stringify({ ...METER, ...members })
 const REFUSED: readonly (readonly [why: string, text: string, says: RegExp])[] = [
   ['no JSON', 'name: meter', /not JSON/],
+  ['hardware where names are forbidden', change({ hardwareType: '1.3.6.1.4.1.99999.4' }), /without other alternative/],
+  ['hardware that is no OID', JSON.stringify({ ...OPEN, hardwareType: 'press' }), /hardwareType must be a dotted OID/],
   ['another format', change({ format: 'birthmark-profile/2' }), /format must be/],
   ['a member that is misspelt', change({ keyUsages: [] }), /"keyUsages" is not known/],
   ['a name of a built-in profile', change({ name: 'device' }), /name is that of a profile built in/],

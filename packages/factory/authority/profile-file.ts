@@ -19,11 +19,14 @@ import { setupFault } from './setup-faults.ts'
  */
 export class CheckedProfile {
   readonly profile: CertificateProfile
+  /** The type of the hardware, a dotted OID, that devices are named with (RFC 4108 §5), where the profile wants it. */
+  readonly hardwareType: string | undefined
   readonly #subject: SubjectTemplate
 
-  private constructor(profile: CertificateProfile, subject: SubjectTemplate) {
+  private constructor(profile: CertificateProfile, subject: SubjectTemplate, hardwareType?: string) {
     this.profile = profile
     this.#subject = subject
+    this.hardwareType = hardwareType
   }
 
   /**
@@ -34,9 +37,9 @@ export class CheckedProfile {
   static parse(text: string): CheckedProfile {
     const file = readJsonObject(text, readProfile)
     if (!file.ok) throw setupFault('PROFILE_INVALID', { problems: file.problems.join('; ') })
-    const { profile, subject } = file.value
+    const { profile, subject, hardwareType } = file.value
     const broken = PROFILE_LINTS.filter(({ holds }) => !holds(profile))
-    if (broken.length === 0) return new CheckedProfile(profile, subject)
+    if (broken.length === 0) return new CheckedProfile(profile, subject, hardwareType)
     const problems = broken.map(({ rule, source, otherwise }) => `${rule}: ${otherwise} (${source})`).join('; ')
     throw setupFault('PROFILE_INVALID', { problems })
   }
@@ -75,7 +78,13 @@ export class CheckedProfile {
   static readonly #builtIn = new Map<string, CheckedProfile>()
 }
 
-function readProfile(members: Members): { readonly profile: CertificateProfile; readonly subject: SubjectTemplate } {
+interface ProfileFile {
+  readonly profile: CertificateProfile
+  readonly subject: SubjectTemplate
+  readonly hardwareType: string | undefined
+}
+
+function readProfile(members: Members): ProfileFile {
   members.word('format', [PROFILE_FORMAT])
   const name = members.text('name', PROFILE_NAME, '1 to 64 of a-z, 0-9, "-", beginning with a letter')
   if (Object.hasOwn(BUILT_IN, name)) members.refuse('name', 'is that of a profile built in')
@@ -84,6 +93,7 @@ function readProfile(members: Members): { readonly profile: CertificateProfile; 
   const validity = members.has('validity') ? members.object('validity', readValidity) : undefined
   return {
     subject,
+    hardwareType: readHardwareType(members, base),
     profile: {
       ...base,
       name,
@@ -106,6 +116,14 @@ function readProfile(members: Members): { readonly profile: CertificateProfile; 
       ...(members.has('extensions') && { extensions: members.objects('extensions', readExtension) }),
     },
   }
+}
+
+/** Devices alone are hardware; and where alternative names are forbidden, or the request's, this one has no place. */
+function readHardwareType(members: Members, { isCa, subjectAlternativeNames }: CertificateProfile): string | undefined {
+  if (!members.has('hardwareType')) return undefined
+  const names = members.has('subjectAlternativeNames') ? 'named' : subjectAlternativeNames
+  if (isCa || names !== 'optional') members.refuse('hardwareType', 'is for devices without other alternative names')
+  return members.text('hardwareType', OID, OID_FORM)
 }
 
 function readValidity(members: Members): CertificateProfile['validity'] {

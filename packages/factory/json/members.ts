@@ -27,12 +27,12 @@ export function readJsonObject<Value>(text: string, read: (members: Members) => 
  * stand-in of its type, so that one pass finds every problem; {@link readJsonObject} never lets a stand-in out.
  */
 export class Members {
-  readonly #members: ReadonlyMap<string, unknown>
+  readonly #members: object
   readonly #asked = new Set<string>()
   readonly #path: string
   readonly #problems: string[]
 
-  private constructor(members: ReadonlyMap<string, unknown>, path: string, problems: string[]) {
+  private constructor(members: object, path: string, problems: string[]) {
     this.#members = members
     this.#path = path
     this.#problems = problems
@@ -49,7 +49,7 @@ export class Members {
       problems.push(`${path === '' ? 'this' : path} must be an object`)
       return undefined
     }
-    const members = new Members(new Map<string, unknown>(Object.entries(input)), path, problems)
+    const members = new Members(input, path, problems)
     const value = read(members)
     members.#refuseUnknown()
     return value
@@ -58,7 +58,7 @@ export class Members {
   /** Tells whether the member is there; a `null` is. */
   has(name: string): boolean {
     this.#asked.add(name)
-    return this.#members.has(name)
+    return Object.hasOwn(this.#members, name)
   }
 
   /** Reads a string that `pattern` matches. @param form How to say the pattern to people: "1 to 64 of a-z". */
@@ -168,17 +168,17 @@ export class Members {
 
   #take(name: string): unknown {
     this.#asked.add(name)
-    return this.#members.get(name)
+    return Object.hasOwn(this.#members, name) ? Reflect.get(this.#members, name) : undefined
   }
 
   #problem<Value>(name: string, why: string, standIn: Value): Value {
     const path = this.#pathOf(name)
-    this.#problems.push(this.#members.has(name) ? `${path} ${why}` : `${path} is missing: it ${why}`)
+    this.#problems.push(Object.hasOwn(this.#members, name) ? `${path} ${why}` : `${path} is missing: it ${why}`)
     return standIn
   }
 
   #refuseUnknown(): void {
-    for (const name of this.#members.keys()) {
+    for (const name of Object.keys(this.#members)) {
       if (!this.#asked.has(name)) {
         this.#problems.push(
           `${this.#pathOf(JSON.stringify(name.slice(0, NAME_CHARACTER_COUNT_MAX)))} is not known here`,

@@ -1,7 +1,7 @@
 /** The record of every identity made: append-only files of hash-chained lines, and the signed ledger of a line. */
-export { type ChainFile, openChainFile } from './chain-file.ts'
+export { type ChainFile, openChainFile, openForReading } from './chain-file.ts'
 export { CHAIN_START, decodeChainLine } from './chain-line.ts'
-export { type ChainedEntry, type Place } from './chain-reader.ts'
+export { type ChainedEntry, type Place, walkChain } from './chain-reader.ts'
 export { ChainedLog, type ChainedLogOptions, type KnownEntry } from './chained-log.ts'
 export { checkpointOf, proveConsistency, readCheckpoint, type WitnessRequest, witnessCheckpoint } from './checkpoint.ts'
 export { LEDGER_FAULTS, ledgerFault } from './faults.ts'

@@ -23,6 +23,8 @@ export class LedgerIndex {
   readonly #changed = new Map<string, DeviceRow>()
   /** Devices with entries on their way to the disk, as these will leave them. */
   readonly #underWay = new Map<string, { row: DeviceRow; entries: number }>()
+  /** Devices that the tables were asked for and did not know: each is asked for several times before it is. */
+  readonly #absent = new Set<string>()
   readonly #counts = new Map<string, Record<DeviceStage, number>>()
   #tiles: TileRow[] = []
   /** The tile that grows. */
@@ -136,6 +138,7 @@ export class LedgerIndex {
       const row = rowAfter(before, content)
       const at = `${seq}:${place.at}:${place.bytes}`
       this.#changed.set(uid, { ...row, places: before === undefined ? at : `${before.places} ${at}` })
+      this.#absent.delete(uid)
       const pending = this.#underWay.get(uid)
       if (pending === undefined) this.#recount(before, row)
       else if (pending.entries === 1) this.#underWay.delete(uid)
@@ -158,7 +161,13 @@ export class LedgerIndex {
   }
 
   #durable(uid: string): DeviceRow | undefined {
-    return this.#changed.get(uid) ?? this.#file.device(uid)
+    const changed = this.#changed.get(uid)
+    if (changed !== undefined || this.#absent.has(uid)) return changed
+    const row = this.#file.device(uid)
+    if (row !== undefined) return row
+    if (this.#absent.size >= ABSENT_COUNT_MAX) this.#absent.clear()
+    this.#absent.add(uid)
+    return undefined
   }
 
   #grow(seq: number, at: number, leaf: Uint8Array): void {
@@ -284,6 +293,9 @@ const NONE: StageCounts = {
   scrapped: 0,
   revoked: 0,
 }
+
+/** Numbers that are remembered as unknown: more than a line has sockets. */
+const ABSENT_COUNT_MAX = 1_024
 
 /** Devices that are kept back for the next transaction: a few hundred bytes each. One every second or two. */
 const CHANGED_COUNT_MAX = 2_000

@@ -3,6 +3,7 @@ import type { Ledger } from '@birthmark/factory/ledger'
 import { writeManifest, writePemBundle } from '@birthmark/factory/manifest'
 import type { IssuingAuthority, WorkOrder } from '@birthmark/factory/order'
 import { type Clock, type Entropy, type Log, type Millis, millis } from '@birthmark/foundation/kernel'
+import type { Signer } from '@birthmark/foundation/x509'
 import { finishedDevices } from './finished-devices.ts'
 import { type OnStep, type PersonalisationResult, type PersonalisationStep, personalise } from './personalise.ts'
 import type { Station } from './station.ts'
@@ -21,6 +22,8 @@ export interface LineOptions {
   readonly log: Log
   /** Where the manifest of everything finished under this order goes; none is written without. */
   readonly manifestPath?: string
+  /** Signs the manifest, so that the next company can tell it from a forged one. */
+  readonly manifestSigner?: Signer
   /** Where the same certificates go as PEM. */
   readonly bundlePath?: string
   readonly onProgress?: (progress: LineProgress) => void
@@ -66,10 +69,10 @@ export interface LineSummary {
  * when the order is complete, no element comes any more, or too many failed in a row. Then it writes the manifest.
  *
  * @throws what the source of elements throws, and for the manifest `FILE_NOT_PERMITTED`, `DISK_FULL`,
- * `FILE_UNUSABLE`, `LEDGER_DAMAGED`, `LEDGER_CLOSED` (operator)
+ * `FILE_UNUSABLE`, `LEDGER_DAMAGED`, `LEDGER_CLOSED` (operator), and what its signer throws
  */
 export async function runLine(options: LineOptions): Promise<LineSummary> {
-  const { order, ledger, authority, manifestPath, bundlePath } = options
+  const { order, ledger, authority, manifestPath, manifestSigner: signer, bundlePath } = options
   const run = new Run(options)
   const ended = await run.perform()
   if (manifestPath !== undefined) {
@@ -79,6 +82,7 @@ export async function runLine(options: LineOptions): Promise<LineSummary> {
       heading: { order: id, product, count, issuer: intermediates[0] ?? root },
       devices: finishedDevices(ledger, order),
       ledger: ledger.head,
+      ...(signer !== undefined && { signer }),
     })
   }
   if (bundlePath !== undefined) await writePemBundle(bundlePath, finishedDevices(ledger, order))

@@ -123,11 +123,12 @@ export async function challenge(bench: Bench, certificate: Certificate, { entrop
  *
  * @throws `LOCK_INEFFECTIVE` (operator)
  */
-export async function lock({ element, uid, slots }: Bench, { order }: Station): Promise<LockStrength> {
+export async function lock({ element, uid, slots, earlier }: Bench, { order }: Station): Promise<LockStrength> {
   let weakest: LockStrength = 'enforced'
   for (const target of order.locks) {
     const slot = slots[target]
-    if (!(await element.isLocked(slot))) {
+    // What was written a moment ago is not locked; only a device that was interrupted may be.
+    if (earlier === undefined || !(await element.isLocked(slot))) {
       await element.lock(slot)
       if (!(await element.isLocked(slot))) throw lineFault('LOCK_INEFFECTIVE', { uid, slot })
     }

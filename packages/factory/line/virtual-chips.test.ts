@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { I2cBus } from '@birthmark/chip/i2c'
+import type { I2cBus, I2cMaster } from '@birthmark/chip/i2c'
 import { openVirtualChip, TrustX, type VirtualChip } from '@birthmark/chip/trust-x/adapters'
 import { type Authority, openAuthority } from '@birthmark/factory/authority'
 import { Ledger, verifyLedger } from '@birthmark/factory/ledger'
@@ -66,7 +66,7 @@ function connect(chip: VirtualChip): () => Promise<TrustX> {
 }
 
 /** A bus that is gone after so many transfers. */
-function cutBus(bus: I2cBus, transfers: number): I2cBus {
+function cutBus(bus: I2cMaster, transfers: number): I2cBus {
   let count = 0
   const transfer = async <Value>(perform: () => Promise<Value>): Promise<Value> => {
     count += 1
@@ -74,8 +74,8 @@ function cutBus(bus: I2cBus, transfers: number): I2cBus {
     return perform()
   }
   return {
-    write: (bytes) => transfer(() => bus.write(bytes)),
-    read: (bytes) => transfer(() => bus.read(bytes)),
+    write: (bytes) => transfer(async () => bus.write(bytes)),
+    read: (count) => transfer(async () => bus.read(count)),
     close: () => bus.close(),
   }
 }

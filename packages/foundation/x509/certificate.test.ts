@@ -260,6 +260,16 @@ test('extensions that are not understood are named, when critical or when they r
   ])
 })
 
+test('reads the name of a hardware module, and passes over other otherNames', () => {
+  // RFC 4108 §5: the type 1.3.6.1.4.1.99999.4 and the serial number 0a1b2c3d; then a principal name of Windows.
+  const hardware = 'a01f06082b06010505070804a013301106092b06010401868d1f0404040a1b2c3d'
+  const principal = 'a014060a2b060104018237140203a0060c0461406262'
+  const names = `30${((hardware.length + principal.length) / 2).toString(16)}${hardware}${principal}`
+  const certificate = parseCertificate(craft({ extensions: extensions(['551d11', names]) }))
+  const value = '1.3.6.1.4.1.99999.4:0a1b2c3d'
+  assert.deepEqual(certificate.subjectAlternativeNames, [{ type: 'hardware-module', value }])
+})
+
 test('reads issuer alternative names, directory names and passes over other kinds', () => {
   const directory = `a410300e310c300a06035504030c03${toHex(Buffer.from('foo'))}`
   const names = `30${(directory.length / 2 + 4).toString(16)}${directory}88022a03`

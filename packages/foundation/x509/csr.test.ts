@@ -139,6 +139,9 @@ const UNWRITABLE: readonly AlternativeName[] = [
   { type: 'email', value: 'nobody' },
   { type: 'uri', value: 'no uri' },
   { type: 'directory', value: 'CN=a' },
+  { type: 'hardware-module', value: '1.3.6.1.4.1.99999.4' },
+  { type: 'hardware-module', value: '1.3.6.1.4.1.99999.4:0a1' },
+  { type: 'hardware-module', value: 'press:0a1b' },
 ]
 for (const name of UNWRITABLE) {
   test(`refuses to write the alternative name ${name.type}:${name.value}`, async () => {

@@ -1,28 +1,35 @@
 import { isIP } from 'node:net'
-import { GeneralName } from '@peculiar/asn1-x509'
-import { constructed, DerError, type DerReader, primitive } from './der.ts'
-import { readAscii } from './der-values.ts'
+import { GeneralName, OtherName } from '@peculiar/asn1-x509'
+import { fromHex, toHex } from '../kernel/index.ts'
+import { constructed, DerError, DerReader, enterDer, primitive, TAG } from './der.ts'
+import { readAscii, readOid } from './der-values.ts'
+import { encodeDer, encodeOid, OID_TEXT } from './der-writer.ts'
 import { x509Fault } from './faults.ts'
 import { formatName, readName } from './name.ts'
 
-/** A name beside the subject's (RFC 5280 §4.2.1.6). A `directory` name is written as {@link formatName} does. */
+/**
+ * A name beside the subject's (RFC 5280 §4.2.1.6). A `directory` name is written as {@link formatName} does; a
+ * `hardware-module` (RFC 4108 §5) as its type, a dotted OID, and its serial number in hex: `1.3.6.1.4.1.99999.4:0a1b`.
+ */
 export interface AlternativeName {
-  readonly type: 'dns' | 'ip' | 'email' | 'uri' | 'directory'
+  readonly type: 'dns' | 'ip' | 'email' | 'uri' | 'directory' | 'hardware-module'
   readonly value: string
 }
 
 /** Most alternative names that are read from one extension; public web certificates have at most 100. */
 export const ALTERNATIVE_NAMES_COUNT_MAX = 256
 
-/** Reads GeneralNames; the types that {@link AlternativeName} lacks (otherName, registeredID, ...) are passed over. */
+/** Reads GeneralNames; types that {@link AlternativeName} lacks (registeredID, other otherNames) are passed over. */
 export function readAlternativeNames(names: DerReader): AlternativeName[] {
   const found: AlternativeName[] = []
   for (let count = 1; !names.isAtEnd; count += 1) {
     if (count > ALTERNATIVE_NAMES_COUNT_MAX) throw new DerError('too many alternative names')
     const name = names.next()
     const row = ROWS.find(({ tag }) => tag === name.tag)
-    if (row !== undefined) found.push({ type: row.type, value: row.read(name.content) })
-    else if (!TAGS_PASSED_OVER.has(name.tag)) throw new DerError('an alternative name of no known type')
+    const value = row?.read(name.content)
+    if (row !== undefined && value !== undefined) found.push({ type: row.type, value })
+    else if (row === undefined && !TAGS_PASSED_OVER.has(name.tag))
+      throw new DerError('an alternative name of no known type')
   }
   return found
 }
@@ -55,10 +62,35 @@ function readIp(content: Uint8Array): string {
   return canonicalIp(groups.join(':')) ?? ''
 }
 
+/** Reads an OtherName; `undefined` when it is none of a hardware module (RFC 4108 §5). */
+function readHardwareModule(content: Uint8Array): string | undefined {
+  const name = new DerReader(content)
+  if (readOid(name.take(TAG.OID).content) !== HARDWARE_MODULE_NAME) return undefined
+  const fields = enterDer(name.take(constructed(0)).content, TAG.SEQUENCE)
+  name.end()
+  const type = readOid(fields.take(TAG.OID).content)
+  const serial = fields.take(TAG.OCTET_STRING).content
+  fields.end()
+  return `${type}:${toHex(serial)}`
+}
+
+function buildHardwareModule(text: string): Partial<GeneralName> {
+  const [type = '', serial = ''] = text.split(':')
+  const name = encodeDer(TAG.SEQUENCE, encodeOid(type), encodeDer(TAG.OCTET_STRING, fromHex(serial)))
+  return { otherName: new OtherName({ typeId: HARDWARE_MODULE_NAME, value: Uint8Array.from(name).buffer }) }
+}
+
+/** id-on-hardwareModuleName (RFC 4108 §5). */
+const HARDWARE_MODULE_NAME = '1.3.6.1.5.5.7.8.4'
+
+/** Serial numbers of modules have a few bytes; the longest element number has 32. */
+const HARDWARE_SERIAL = /^(?:[0-9a-f]{2}){1,64}$/
+
 interface GeneralNameRow {
   readonly type: AlternativeName['type']
   readonly tag: number
-  readonly read: (content: Uint8Array) => string
+  /** `undefined` for a name that is passed over. */
+  readonly read: (content: Uint8Array) => string | undefined
   readonly allowed: (value: string) => boolean
   readonly build?: (value: string) => Partial<GeneralName>
 }
@@ -68,6 +100,16 @@ const PRINTABLE_ASCII = /^[\x21-\x7e]{1,2048}$/
 
 /** RFC 5280 §4.2.1.6, GeneralName. */
 const ROWS: readonly GeneralNameRow[] = [
+  {
+    type: 'hardware-module',
+    tag: constructed(0),
+    read: readHardwareModule,
+    allowed: (value) => {
+      const [type = '', serial = '', ...more] = value.split(':')
+      return OID_TEXT.test(type) && HARDWARE_SERIAL.test(serial) && more.length === 0
+    },
+    build: buildHardwareModule,
+  },
   {
     type: 'email',
     tag: primitive(1),
@@ -104,5 +146,5 @@ const ROWS: readonly GeneralNameRow[] = [
   },
 ]
 
-/** otherName, x400Address, ediPartyName, registeredID. */
-const TAGS_PASSED_OVER: ReadonlySet<number> = new Set([constructed(0), constructed(3), constructed(5), primitive(8)])
+/** x400Address, ediPartyName, registeredID. */
+const TAGS_PASSED_OVER: ReadonlySet<number> = new Set([constructed(3), constructed(5), primitive(8)])

@@ -131,3 +131,27 @@ test('what an encoding cannot say fails its call alone', async () => {
   input.write(encodeFrame({ code: 0x10, body: encodeResponse('Logout', [], 0) }, 'response'))
   assert.deepEqual(await logout, [])
 })
+
+test('an answer that is there at once, and a call that cannot be said, leave nobody waiting', async () => {
+  const { connection, time, input, output, ended } = newBench()
+  const listed = connection.call('GetSlotList', [1, 16])
+  const refused = connection.call('DigestInit', [1n, { type: 0x220, parameter: { kind: 'ulong', value: 1n } }])
+  const reader = new FrameReader()
+  let isGreeted = false
+  output.on('data', (bytes: Uint8Array) => {
+    reader.push(bytes)
+    if (!isGreeted) reader.byte()
+    isGreeted = true
+    for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+      input.write(encodeFrame({ code: frame.code, body: encodeResponse('GetSlotList', [[7n]], 0) }, 'response'))
+    }
+  })
+  input.write(Uint8Array.of(0))
+  assert.deepEqual(await listed, [[7n]])
+  await assert.rejects(refused, (error) => isFault(error, 'CRYPTOKI_VALUE_SHAPE'))
+  assert.deepEqual(await connection.call('GetSlotList', [1, 16]), [[7n]])
+  await settled()
+  assert.equal(time.isWaiting, false)
+  time.runOut()
+  assert.equal(ended(), 0)
+})

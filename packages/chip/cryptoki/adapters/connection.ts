@@ -87,15 +87,16 @@ export class CryptokiConnection {
   }
 
   #send(waiting: Waiting): void {
-    if (this.#dialect === undefined) {
-      this.#unsent.push(waiting)
-    } else {
-      const body = waiting.encode(this.#dialect)
-      const code = this.#nextCode()
-      this.#waiting.set(code, waiting)
-      this.#options.output.write(encodeFrame({ code, body }, 'request'))
-    }
+    const body = this.#dialect === undefined ? undefined : waiting.encode(this.#dialect)
+    // Before it is written: what is in the same process may answer at once, and nothing is waited for then.
     if (this.#stopWaiting === undefined) this.#waitOn()
+    if (body === undefined) {
+      this.#unsent.push(waiting)
+      return
+    }
+    const code = this.#nextCode()
+    this.#waiting.set(code, waiting)
+    this.#options.output.write(encodeFrame({ code, body }, 'request'))
   }
 
   #receive(chunk: Uint8Array): void {
@@ -122,6 +123,7 @@ export class CryptokiConnection {
         waiting.reject(error)
       }
     }
+    if (this.#waiting.size === 0) this.#waitNoMore()
   }
 
   #answered({ code, body }: Frame): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isFault } from '@birthmark/foundation/kernel'
 import fc from 'fast-check'
-import { parsePkcs11Uri } from './index.ts'
+import { parsePkcs11Uri, renamePinSource } from './index.ts'
 
 test('a URI names module, token, object and PIN', () => {
   const token = 'token=The%20Token;manufacturer=Snake%20Oil;serial=12;model=v%3b1;slot-id=327'
@@ -26,6 +26,17 @@ test('a URI names module, token, object and PIN', () => {
   ]) {
     assert.equal(parsePkcs11Uri(`pkcs11:?pin-source=${source}`).pinSource, file)
   }
+})
+
+test('the file of the PIN gets another name, and all else stays as it was', () => {
+  const rename = (path: string): string => `/run/a&b;c?/${path}`
+  assert.equal(renamePinSource('pkcs11:object=a', rename), 'pkcs11:object=a')
+  assert.equal(
+    renamePinSource('pkcs11:object=a%20b?pin-source=file:p%26q&x=1', rename),
+    'pkcs11:object=a%20b?pin-source=/run/a%26b%3Bc%3F/p%26q&x=1',
+  )
+  const before = renamePinSource('pkcs11:pin-source=p;object=a', rename)
+  assert.deepEqual(parsePkcs11Uri(before), { ...parsePkcs11Uri('pkcs11:object=a'), pinSource: '/run/a&b;c?/p' })
 })
 
 test('what is no URI, or one that would start a command, is refused', () => {

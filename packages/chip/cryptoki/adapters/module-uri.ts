@@ -38,6 +38,19 @@ export function parsePkcs11Uri(uri: string): Pkcs11Uri {
   return assemble(values)
 }
 
+/**
+ * Gives a URI with the file of its PIN under another name, and all else as it was; one that names no file comes back.
+ *
+ * @param rename Gets the path as {@link parsePkcs11Uri} reads it.
+ * @throws `CRYPTOKI_URI_INVALID`
+ */
+export function renamePinSource(uri: string, rename: (path: string) => string): string {
+  const { pinSource } = parsePkcs11Uri(uri)
+  if (pinSource === undefined) return uri
+  const path = rename(pinSource).split('/').map(encodeURIComponent).join('/')
+  return path === pinSource ? uri : uri.replace(PIN_SOURCE, () => `pin-source=${path}`)
+}
+
 function assemble(values: ReadonlyMap<string, Uint8Array>): Pkcs11Uri {
   const text = (name: string): string | undefined => {
     const value = values.get(name)
@@ -92,6 +105,9 @@ function invalid(why: string): Error {
 }
 
 const SCHEME = 'pkcs11:'
+
+/** Where the file of the PIN stands, before the `?` or behind it. */
+const PIN_SOURCE = /(?<=[:;?&])pin-source=[^;?&]*/
 
 /** Longest URI, in characters: each of some fifteen attributes has at most a path. */
 const URI_CHARACTERS_MAX = 16_384

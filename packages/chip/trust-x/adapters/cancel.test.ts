@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type I2cBus, memoryBus } from '@birthmark/chip/i2c'
+import { type I2cMaster, memoryBus } from '@birthmark/chip/i2c'
 import { Fault, isFault } from '@birthmark/foundation/kernel'
 import fc from 'fast-check'
 import { SkippingTime } from '../../../../testing/testkit/skipping-time.ts'
@@ -16,7 +16,7 @@ async function bench(t: TestContext, spy: (frame: Uint8Array) => void = () => un
 }
 
 /** Tells of every data frame that the chip took. */
-function spied(chip: VirtualChip, spy: (frame: Uint8Array) => void): I2cBus {
+function spied(chip: VirtualChip, spy: (frame: Uint8Array) => void): I2cMaster {
   const bus = memoryBus(chip.slave)
   return {
     ...bus,

@@ -1,5 +1,5 @@
 import type { ElementIdentity, IdentitySlots, SecureElement } from '@birthmark/chip'
-import type { I2cBus } from '@birthmark/chip/i2c'
+import type { I2cMaster } from '@birthmark/chip/i2c'
 import { type Clock, concat, fromHex, type Millis, type Timers, toHex } from '@birthmark/foundation/kernel'
 import { systemClock, systemTimers } from '@birthmark/foundation/system'
 import { CONDITION_NEVER, isGranted, LIFECYCLE } from '../access.ts'
@@ -45,7 +45,7 @@ export class TrustX extends TrustXDriver implements SecureElement {
    *
    * @throws `TRUST_X_COMMAND_LOST` when no chip answers, `TRUST_X_NOT_AVAILABLE` when it is terminated
    */
-  static async open(bus: I2cBus, options: TrustXOptions = {}): Promise<TrustX> {
+  static async open(bus: I2cMaster, options: TrustXOptions = {}): Promise<TrustX> {
     const chip = new TrustX(bus, { clock: systemClock, timers: systemTimers, ...options })
     await chip.connect()
     return chip

@@ -1,4 +1,4 @@
-import { faultySlave, type I2cBus, type I2cSlave, memoryBus, type SlaveFaultRates } from '@birthmark/chip/i2c'
+import { faultySlave, type I2cMaster, type I2cSlave, memoryBus, type SlaveFaultRates } from '@birthmark/chip/i2c'
 import { type Clock, type Fault, isFault, millis, toHex } from '@birthmark/foundation/kernel'
 import { asFileFault, systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { type ChipChoices, DEFAULT_CHOICES } from '../choices.ts'
@@ -7,7 +7,7 @@ import { TrustXDevice } from '../device.ts'
 import type { ChipMemory } from '../memory.ts'
 import { datasheetTiming } from '../timing.ts'
 import { ChipFile } from './chip-file.ts'
-import { nodeCrypto } from './node-crypto.ts'
+import { type BusyCrypto, nodeCrypto, openBusyCrypto } from './node-crypto.ts'
 import { type ChipVendor, makeVendor, personalise } from './vendor.ts'
 
 /** Where a virtual chip lives and how it behaves; every part has a default. */
@@ -31,6 +31,11 @@ export interface VirtualChipOptions {
   readonly choices?: Partial<ChipChoices>
   readonly clock?: Clock
   readonly crypto?: ChipCrypto
+  /**
+   * For a chip that is to sign as often as it can: what signatures need beforehand is computed by a thread that all
+   * such chips of the process share, from the hundredth signature on. Off by default: it takes some ten megabytes.
+   */
+  readonly signsOften?: boolean
   /** Hears of memory that could not be written; the command failed with error code 06 then. */
   readonly onFault?: (fault: Fault) => void
 }
@@ -44,12 +49,13 @@ export interface ChipFaults extends SlaveFaultRates {
 }
 
 /** A chip in this process. It is its own bus: hand it to `TrustX.open`, or to `serveChip`. */
-export class VirtualChip implements I2cBus {
+export class VirtualChip implements I2cMaster {
   /** The chip as a bus sees it. */
   readonly slave: I2cSlave
   readonly #device: TrustXDevice
   readonly #file: ChipFile | undefined
-  #bus: I2cBus
+  readonly #busy: BusyCrypto | undefined
+  #bus: I2cMaster
   #isOpen = true
 
   /** @internal Use {@link openVirtualChip}. */
@@ -58,8 +64,9 @@ export class VirtualChip implements I2cBus {
     const choices = choicesOf(options)
     const timing = options.timing === 'datasheet' ? { timing: datasheetTiming(millis(choices.wakeMillis)) } : {}
     const supply = new Supply(keeper(file, options.onFault), options.faults)
+    this.#busy = options.signsOften === true ? openBusyCrypto() : undefined
     const ports = {
-      crypto: options.crypto ?? nodeCrypto,
+      crypto: options.crypto ?? this.#busy?.crypto ?? nodeCrypto,
       keep: (kept: ChipMemory) => supply.keep(kept),
       choices,
       ...(options.clockKHz === undefined ? {} : { clockKHz: options.clockKHz }),
@@ -82,11 +89,11 @@ export class VirtualChip implements I2cBus {
     return this.#device.memory
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> | undefined {
     return this.#bus.write(bytes)
   }
 
-  read(count: number): Promise<Uint8Array> {
+  read(count: number): Promise<Uint8Array> | Uint8Array {
     return this.#bus.read(count)
   }
 
@@ -107,6 +114,7 @@ export class VirtualChip implements I2cBus {
     await this.#bus.close()
     this.slave.powerDown()
     this.#file?.close()
+    await this.#busy?.close()
   }
 }
 

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Token } from '@birthmark/chip/cryptoki'
 import { openSoftwareToken, openTrustXToken } from '@birthmark/chip/cryptoki/adapters'
-import type { I2cBus } from '@birthmark/chip/i2c'
+import type { I2cMaster } from '@birthmark/chip/i2c'
 import { connectBus, openLinuxBus } from '@birthmark/chip/i2c/adapters'
 import { openVirtualChip, TrustX } from '@birthmark/chip/trust-x/adapters'
 import { asFileFault } from '@birthmark/foundation/system'
@@ -87,7 +87,7 @@ async function openChip({ kind, path }: ChipPlace, flags: PlaceFlags, say: (line
   }
 }
 
-function openBus({ kind, path }: ChipPlace): Promise<I2cBus> {
+function openBus({ kind, path }: ChipPlace): Promise<I2cMaster> {
   if (kind === 'i2c') return openLinuxBus(path)
-  return kind === 'socket' ? connectBus(path) : openVirtualChip({ file: path })
+  return kind === 'socket' ? connectBus(path) : openVirtualChip({ file: path, signsOften: true })
 }

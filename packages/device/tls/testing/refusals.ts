@@ -105,7 +105,7 @@ export function sentinel(last: number): Script {
 /** Runs a table of refusals against scripted servers of one version. */
 export function testRefusals(cast: Cast, version: TlsVersion, rows: readonly RefusalRow[]): void {
   suite(`a server of ${version} is refused:`, () => {
-    for (const [why, script, code, alert, options = {}] of rows) {
+    for (const [why, script, code, alert, options = {}] of [...OF_BOTH_VERSIONS, ...rows]) {
       test(why, () => {
         const talk = new Conversation(cast, version, script, options).start()
         assert.equal(talk.cause?.code, code)
@@ -121,3 +121,17 @@ export const ILLEGAL = ['TLS_PARAMETER_ILLEGAL', 'illegal_parameter'] as const
 export const MALFORMED = ['TLS_MESSAGE_MALFORMED', 'decode_error'] as const
 export const UNEXPECTED = ['TLS_MESSAGE_UNEXPECTED', 'unexpected_message'] as const
 export const NOT_OFFERED = ['TLS_EXTENSION_NOT_OFFERED', 'unsupported_extension'] as const
+
+/** What rows send, and what they have the client offer. */
+export const nothing: Uint8Array = new Uint8Array()
+export const both: Partial<TlsClientOptions> = { versions: ['TLSv1.3', 'TLSv1.2'] }
+export const mqtt: Partial<TlsClientOptions> = { alpn: ['mqtt'] }
+export const VERSION_13: Uint8Array = extension(43, uint16(0x0304))
+
+/** What no server may do, whichever version it speaks. */
+const OF_BOTH_VERSIONS: readonly RefusalRow[] = [
+  ['ServerHello: compression', hello({ compression: 1 }), ...ILLEGAL],
+  ['no Certificate', omit('certificate'), ...UNEXPECTED],
+  ['Finished: wrong', change('finished', flip(0)), 'TLS_FINISHED_WRONG', 'decrypt_error'],
+  ['Finished: short', change('finished', (body) => body.subarray(1)), ...MALFORMED],
+]
