@@ -22,7 +22,7 @@ import { SoftwareSigner } from '@birthmark/foundation/x509'
  * is per second of CPU time of the whole process, helper threads included: what one core does when others want it too.
  *
  *     node bench/line.ts
- *     node bench/line.ts --devices 1000000     so many in one run, and their memory; some 6 KB of disk each
+ *     node bench/line.ts --devices 1000000     so many in one run, and their memory; some 5 KB of disk each
  */
 
 /** How much is measured. */

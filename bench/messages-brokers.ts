@@ -11,6 +11,8 @@ import { type Fleet, fillRegistry } from './connects-fleet.ts'
 export interface Broker {
   readonly port: number
   readonly pid: number
+  /** Gives one of our own a line, and waits for its answer: see `bench/connects-server.ts`. */
+  order?(line: string): Promise<void>
   stop(): Promise<void>
 }
 
@@ -45,11 +47,19 @@ export async function startBroker(name: BrokerName, folder: string, fleet: Fleet
 }
 
 async function startScript(script: string, words: readonly string[]): Promise<Broker> {
-  const program = [process.execPath, join(import.meta.dirname, script), ...words]
+  const program = [process.execPath, '--expose-gc', join(import.meta.dirname, script), ...words]
   const child = spawn('taskset', ['-c', '0', ...program], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const [line] = await once(createInterface({ input: child.stdout }), 'line')
+  const lines = createInterface({ input: child.stdout })
+  const [line] = await once(lines, 'line')
   const { port }: { port: number } = JSON.parse(String(line))
-  return brokerOf(child, port)
+  return {
+    ...brokerOf(child, port),
+    order: async (text) => {
+      const answered = once(lines, 'line')
+      child.stdin.write(`${text}\n`)
+      await answered
+    },
+  }
 }
 
 function mosquitto(folder: string, port: number): string[] {

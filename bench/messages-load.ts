@@ -21,6 +21,8 @@ export class LoadClient {
   acknowledged = 0
   /** Called after each piece of input that held a PUBLISH or PUBACK. */
   onProgress: () => void = () => undefined
+  /** Resolves when the connection is gone. */
+  readonly closed: Promise<void>
   readonly #socket: TLSSocket
   readonly #answers: (() => void)[] = []
   #rest: Buffer = Buffer.alloc(0)
@@ -28,6 +30,7 @@ export class LoadClient {
 
   private constructor(socket: TLSSocket) {
     this.#socket = socket
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
   }
 
@@ -66,9 +69,13 @@ export class LoadClient {
     }
   }
 
+  get isOpen(): boolean {
+    return !this.#socket.closed
+  }
+
   async close(): Promise<void> {
     this.#socket.end(Uint8Array.of(0xe0, 0))
-    if (!this.#socket.destroyed) await once(this.#socket, 'close')
+    await this.closed
   }
 
   #takeId(): number {

@@ -4,7 +4,7 @@
  *
  *     node bench/messages-relay.ts FOLDER
  *
- * Prints `{"port":…}` when it listens, and ends with its standard input.
+ * Prints `{"port":…}` when it listens, collects its garbage at each line of its standard input, and ends with it.
  */
 
 import { constants } from 'node:crypto'
@@ -107,5 +107,8 @@ server.listen(0, '127.0.0.1', () => {
   const address = server.address()
   console.log(JSON.stringify({ port: typeof address === 'object' ? address?.port : undefined }))
 })
-for await (const _ of createInterface({ input: process.stdin }));
+for await (const _ of createInterface({ input: process.stdin })) {
+  globalThis.gc?.()
+  console.log('{}')
+}
 process.exit(0)

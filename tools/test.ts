@@ -25,6 +25,7 @@ const NEEDED: readonly Needed[] = [
   { debianPackage: 'awscli', program: 'aws' },
   { debianPackage: 'faketime', program: 'faketime' },
   { debianPackage: 'curl', program: 'curl' },
+  { debianPackage: 'zsh', program: 'zsh' },
   { debianPackage: 'opensc', program: 'pkcs11-tool' },
   { debianPackage: 'p11-kit', program: 'p11-kit' },
   { debianPackage: 'softhsm2', program: 'softhsm2-util' },
@@ -33,6 +34,8 @@ const NEEDED: readonly Needed[] = [
   { debianPackage: 'tpm2-tools', program: 'tpm2_makecredential' },
   { debianPackage: 'libtpm2-pkcs11-tools', program: 'tpm2_ptool' },
   { debianPackage: '7zip', program: '7zz' },
+  { debianPackage: 'chromium', program: 'chromium' },
+  { debianPackage: 'zbar-tools', program: 'zbarimg' },
   // Shared libraries, which programs load: the client side of p11-kit, and OpenSSL's way to PKCS#11.
   { debianPackage: 'p11-kit-modules', probe: ['sh', '-c', 'ls /usr/lib/*/pkcs11/p11-kit-client.so'] },
   { debianPackage: 'libtpm2-pkcs11-1', probe: ['sh', '-c', 'ls /usr/lib/*/pkcs11/libtpm2_pkcs11.so'] },

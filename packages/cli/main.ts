@@ -2,6 +2,7 @@ import { isFault } from '@birthmark/foundation/kernel'
 import { Command, CommanderError } from 'commander'
 import { accessCommand } from './commands/access.ts'
 import { accountsCommand } from './commands/accounts.ts'
+import { alarmsCommand } from './commands/alarms.ts'
 import { allowListCommand } from './commands/allow-list.ts'
 import { awsCommand } from './commands/aws.ts'
 import { backupCommand, restoreCommand } from './commands/backup.ts'
@@ -18,6 +19,7 @@ import { ledgerCommand } from './commands/ledger.ts'
 import { lineCommand } from './commands/line.ts'
 import { manifestCommand } from './commands/manifest.ts'
 import { orderCommand } from './commands/order.ts'
+import { planCommand } from './commands/plan.ts'
 import { policyCommand } from './commands/policy.ts'
 import { serverCommand } from './commands/server.ts'
 import { tokenCommand } from './commands/token.ts'
@@ -73,6 +75,7 @@ function birthmark(): Command {
     demoCommand(),
     serverCommand(),
     explainCommand(),
+    alarmsCommand(),
     policyCommand(),
     accessCommand(),
     accountsCommand(),
@@ -94,6 +97,7 @@ function birthmark(): Command {
     manifestCommand(),
     deviceCommand(),
     allowListCommand(),
+    planCommand(),
     functionsCommand(),
   ]
   for (const command of commands) program.addCommand(command)

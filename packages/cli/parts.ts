@@ -1,6 +1,6 @@
 /** The parts of the main job, for tests that run them one by one. */
 export { type AttemptView, readAttempts } from './attempts.ts'
-export { type CloudAccess, iotClient } from './cloud-client.ts'
+export { type CloudAccess, callOwnApi, iotClient } from './cloud-client.ts'
 export { type CloudPorts, type DemoCloud, startCloud } from './demo/cloud.ts'
 export { devicePolicy, POLICY_NAME, provisioningTemplate } from './demo/documents.ts'
 export { bringFleetOnline, type FleetDevice } from './demo/fleet.ts'

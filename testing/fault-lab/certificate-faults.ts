@@ -239,7 +239,7 @@ export const CERTIFICATE_FAULTS: readonly LabFault[] = [
     fault: 'the template makes a thing of a name that no thing may have',
     client: 'mosquitto_pub',
     code: 'TEMPLATE_INVALID',
-    says: /\$\.Resources\.thing\.Properties\.ThingName becomes "no thing: lab-/,
+    says: /\$\.Resources\.thing\.Properties\.ThingName \(line \d+, column \d+\) becomes "no thing: lab-/,
     make: async (lab) => {
       const name = { 'Fn::Join': ['', ['no thing: ', { Ref: 'AWS::IoT::Certificate::CommonName' }]] }
       return publish(lab, 'misnamed', await provisionable(lab, name))

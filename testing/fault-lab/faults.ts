@@ -1,11 +1,17 @@
 import { writeFileSync } from 'node:fs'
 import { CERTIFICATE_FAULTS } from './certificate-faults.ts'
+import { CLAIM_FAULTS } from './claim-faults.ts'
 import type { LabFault } from './lab.ts'
 import { SESSION_FAULTS } from './session-faults.ts'
 import { TLS_FAULTS } from './tls-faults.ts'
 
 /** Every fault of the lab, in the order in which a connection comes to it. */
-export const LAB_FAULTS: readonly LabFault[] = [...TLS_FAULTS, ...CERTIFICATE_FAULTS, ...SESSION_FAULTS]
+export const LAB_FAULTS: readonly LabFault[] = [
+  ...TLS_FAULTS,
+  ...CERTIFICATE_FAULTS,
+  ...CLAIM_FAULTS,
+  ...SESSION_FAULTS,
+]
 
 /** Gives the text of `docs/reference/fault-lab.md`; run by itself, this file writes it. */
 export function faultLabReference(): string {

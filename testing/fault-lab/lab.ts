@@ -35,6 +35,7 @@ export type LabClient =
   | 'curl'
   | 'mosquitto_pub'
   | 'mosquitto_sub'
+  | 'mosquitto_rr'
   | 'mqtt (npm)'
   | 'AWS SDK'
   | 'AWS CLI'
@@ -59,6 +60,8 @@ export interface Lab {
     identity: FileIdentity,
     choice?: { readonly policyName?: string; readonly at?: IoTClient },
   ): Promise<{ readonly id: string; readonly arn: string }>
+  /** Runs the `birthmark` command against the cloud. */
+  birthmark(...words: readonly string[]): Promise<unknown>
   /** What came before is setup; faults begin now. */
   mark(): Promise<void>
   /** Gives the first attempt since the mark that has a cause, once there is one. */
@@ -68,7 +71,12 @@ export interface Lab {
 
 /** Starts the lab. */
 export async function openLab(): Promise<Lab> {
-  const cloud = await startRunningCloud()
+  const cloud = await startRunningCloud(undefined, {
+    limit: [`connects-per-client-per-second=${CONNECTS_PER_SECOND}`],
+    'existing-things': 'refuse',
+    'ownership-token-seconds': OWNERSHIP_TOKEN_SECONDS,
+    'abuse-rule': [`connection-requests=${REQUESTS_PER_CONNECTION}/60`],
+  })
   const env = {
     AWS_ENDPOINT_URL: cloud.controlHttp,
     AWS_ACCESS_KEY_ID: cloud.access.accessKeyId,
@@ -78,7 +86,7 @@ export async function openLab(): Promise<Lab> {
   const birthmark = async (...words: readonly string[]) => {
     const { status, stdout, stderr } = await runBirthmark([...words, '--json'], { env })
     if (status !== 0) throw new Error(stderr)
-    return JSON.parse(stdout)
+    return stdout === '' ? undefined : JSON.parse(stdout)
   }
   const opened = await birthmark('accounts', 'create')
   await birthmark('accounts', 'open-region', cloud.account, OTHER_REGION)
@@ -95,6 +103,7 @@ export async function openLab(): Promise<Lab> {
     pki,
     arn: `arn:aws:iot:${cloud.region}:${cloud.account}`,
     ...iotElsewhere,
+    birthmark,
     otherAccountNumber: String(opened.account),
     registerCa: (ca, { at = cloud.iot, ...change } = {}) => registerCa(at, pki, ca, change),
     register: (identity, { at = cloud.iot, ...choice } = {}) => register(at, identity, choice),
@@ -204,5 +213,11 @@ export function connectPacket(clientId: string): Buffer {
   return Buffer.concat([Buffer.from([0x10, head.length + 2 + id.length]), head, Buffer.from([0, id.length]), id])
 }
 
+/** Connects in a second by one client id; only the row that is about it makes more. */
+const CONNECTS_PER_SECOND = 3
+/** How long an ownership token is good in the lab: an honest device takes a tenth of it. */
+export const OWNERSHIP_TOKEN_SECONDS = 6
+/** Requests that one connection with a claim may make in a minute. */
+export const REQUESTS_PER_CONNECTION = 3
 const OTHER_REGION = 'eu-central-1'
 const LOOK_AGAIN = millis(20)

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { UpdateCertificateCommand } from '@aws-sdk/client-iot'
+import { connectAsync } from 'mqtt'
 import { type ForeignServer, startForeignServer } from '../testkit/foreign-server.ts'
 import { runProgram } from '../testkit/run-program.ts'
 import type { FileDevice } from '../testkit/running-cloud.ts'
@@ -100,6 +101,24 @@ export const SESSION_FAULTS: readonly LabFault[] = [
       await first.says(/^Subscribed \(/m)
       await publish(lab, 'twin', device)
       first.kill()
+    },
+  },
+  {
+    fault: 'it connects again and again',
+    client: 'mqtt (npm)',
+    code: 'CLIENT_ID_TOO_FAST',
+    says: /more than 3 times in a second/,
+    make: async (lab) => {
+      const device = await good(lab)
+      const identity = { key: readFileSync(device.key), cert: readFileSync(device.certificate) }
+      const options = { ...identity, ca: readFileSync(lab.cloud.rootPath), clientId: 'restless', reconnectPeriod: 0 }
+      for (let again = 0; again < 50; again += 1) {
+        const client = await connectAsync(`mqtts://localhost:${lab.cloud.mqtt.port}`, options, false).catch(
+          () => undefined,
+        )
+        if (client === undefined) return
+        await client.endAsync()
+      }
     },
   },
   {

@@ -98,9 +98,14 @@ const DOCUMENTS: readonly (readonly [why: string, option: string, text: string, 
     'an unknown function',
     '--template',
     '{"Resources":{"c":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":{"Fn::Nope":"x"}}}}}',
-    /Resources\.c\.Properties\.CertificateId\.Fn::Nope \(line 1\) is no function; there are Ref, /,
+    /Resources\.c\.Properties\.CertificateId\.Fn::Nope \(line 1, column \d+\) is no function; there are Ref, /,
   ],
-  ['no certificate', '--template', '{"Resources":{}}', /Resources \(line 1\) lacks a resource of type AWS::IoT::Cert/],
+  [
+    'no certificate',
+    '--template',
+    '{"Resources":{}}',
+    /Resources \(line 1, column \d+\) lacks a resource of type AWS::IoT::Cert/,
+  ],
   ['broken JSON', '--policy', '{', /Policy document is Malformed: it is not JSON/],
 ]
 for (const [why, option, text, says] of DOCUMENTS) {
@@ -161,6 +166,8 @@ const USAGE: readonly (readonly [words: readonly string[], says: RegExp])[] = [
   [['server', '--data', 'x', '--mqtt-port', '99999'], /Name a port from 0 to 65535/],
   [['server', '--data', 'x', '--session-expiry', '604801'], /Name seconds from 0 to 604800/],
   [['server', '--data', 'x', '--replay-rate', '0'], /Name a whole number from 1 on/],
+  [['server', '--data', 'x', '--limit', 'speed=1'], /there is no limit speed. Name one of docs/],
+  [['server', '--data', 'x', '--limit', 'subscriptions=many'], /the limit subscriptions cannot be many/],
   [['explain', '--control', 'nonsense'], /Name an address such as/],
   [['explain', '--limit', '-1'], /Name a whole number from 1/],
 ]

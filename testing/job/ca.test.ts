@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createCsr, SoftwareSigner, toPem } from '@birthmark/foundation/x509'
-import { failsPlainly, runBirthmark } from '../testkit/run-birthmark.ts'
+import { failsPlainly, runBirthmark, startBirthmark, stopsInOrder } from '../testkit/run-birthmark.ts'
 import { scratchFolder } from '../testkit/scratch-folder.ts'
 
 test('an authority is made, issues, proves, revokes and lists, each command with one document', async (t) => {
@@ -34,8 +34,37 @@ test('an authority is made, issues, proves, revokes and lists, each command with
   })
   assert.match(readFileSync(file('list.pem'), 'utf8'), /^-----BEGIN X509 CRL-----\n/)
   const shown = await succeed(['ca', 'show', ...on, '--json'])
-  assert.equal(shown['issued'], 2)
+  assert.deepEqual([shown['issued'], shown['revokedCount']], [2, 1])
   assert.match(JSON.stringify(shown['revoked']), new RegExp(`^.."serial":"${String(issued['serial'])}".*keyCompromise`))
+})
+
+test('a certificate is revoked by the process that serves the authority; of many a page is shown', async (t) => {
+  const { folder, on } = await place(t)
+  const signer = await SoftwareSigner.generate('ecdsa-p256-sha256')
+  const csr = await createCsr({ subject: [{ type: 'CN', value: 'meter' }], signer })
+  writeFileSync(join(folder, 'meter.csr'), toPem('CERTIFICATE REQUEST', csr))
+  await succeed(['ca', 'new', ...on, '--json'])
+  const serials: string[] = []
+  for (const name of ['a', 'b', 'c']) {
+    const out = ['--csr', join(folder, 'meter.csr'), '--out', join(folder, `${name}.pem`)]
+    serials.push(String((await succeed(['ca', 'issue', ...on, ...out, '--json']))['serial']))
+  }
+  const socket = join(folder, 'ca.sock')
+  const server = startBirthmark(['ca', 'serve', ...on, '--socket', socket, '--json'])
+  await server.said(/"ready":true/)
+  const revoke = ['ca', 'revoke', '--socket', socket, '--serial']
+  for (const serial of serials) assert.equal((await succeed([...revoke, serial, '--json']))['serial'], serial)
+  await failsPlainly([...revoke, serials[0] ?? ''], { code: 'CERTIFICATE_REVOKED', says: /revoked/ })
+  await failsPlainly([...revoke, '40'], { code: 'CERTIFICATE_NOT_OURS', says: /number 40/ })
+  await failsPlainly([...revoke, '40', ...on], { code: 'CA_AUTHORITY_NOT_NAMED', says: /or two/ })
+  await stopsInOrder(server)
+  await failsPlainly([...revoke, '40'], { code: 'CA_SOCKET_UNREACHABLE', says: /no authority answers/i })
+
+  const page = await succeed(['ca', 'show', ...on, '--revoked', '1', '--skip', '1', '--json'])
+  const [second] = [page['revoked']].flat()
+  assert.deepEqual([page['revokedCount'], Object(second).serial], [3, serials[1]])
+  const { stderr } = await runBirthmark(['ca', 'show', ...on, '--revoked', '1'])
+  assert.match(stderr, /and 2 revoked before these: --skip 1 shows them/)
 })
 
 test('what cannot be done is said plainly', async (t) => {

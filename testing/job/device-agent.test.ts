@@ -3,7 +3,11 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { RegisterCACertificateCommand, UpdateCertificateCommand } from '@aws-sdk/client-iot'
+import {
+  CreateProvisioningClaimCommand,
+  RegisterCACertificateCommand,
+  UpdateCertificateCommand,
+} from '@aws-sdk/client-iot'
 import { openVirtualChip, TrustX } from '@birthmark/chip/trust-x/adapters'
 import mqtt from 'mqtt'
 import { activeCertificates, awsEnvironment, prepareClaims, writeAgent } from '../testkit/agent-cloud.ts'
@@ -62,8 +66,12 @@ test('a device that holds nothing takes the claim of a trusted user, after wrong
   const agent = startBirthmark(['device', 'run', '--config', config], { env })
   context.after(() => agent.child.kill('SIGKILL'))
   const [, url = '', code = ''] = await agent.said(/POST it to (\S+) with the code (\w+)/)
-  const [certificatePem, PrivateKey] = [claim.certificate, claim.key].map((path) => readFileSync(path, 'utf8'))
-  const body = JSON.stringify({ certificatePem, keyPair: { PrivateKey } })
+  // What AWS answers: an RSA key, in the form that it has had since 2015.
+  const { certificatePem, keyPair } = await cloud.iot.send(
+    new CreateProvisioningClaimCommand({ templateName: 'meters' }),
+  )
+  assert.match(keyPair?.PrivateKey ?? '', /BEGIN RSA PRIVATE KEY/)
+  const body = JSON.stringify({ certificatePem, keyPair })
   const post = (bearer: string, text = body): Promise<Response> =>
     fetch(url, { method: 'POST', headers: { authorization: `Bearer ${bearer}` }, body: text })
   assert.equal((await post('WRONGONE')).status, 403)

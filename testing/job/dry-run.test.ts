@@ -34,6 +34,10 @@ const value = fc.oneof(
   fc.constantFrom('a', 'b', 'a', 'b', 'z').map((key) => ({ 'Fn::FindInMap': ['M', key, 'n'] })),
 )
 const override = fc.constantFrom('DO_NOTHING', 'REPLACE', 'DO_NOTHING', 'REPLACE', 'FAIL')
+/** One that is there, and seldom one that is not. */
+const word = (usual: string, absent: string): fc.Arbitrary<string> =>
+  fc.constantFrom(...Array.from({ length: 12 }, () => usual), absent)
+const group = word('spare', 'gone').chain((one) => fc.constantFrom(one, 'plant', 'hall-1', 'hall-2'))
 const template = fc.record({
   ThingName: value,
   AttributePayload: fc.dictionary(fc.constantFrom('k', 'l'), value, { maxKeys: 2 }),
@@ -41,6 +45,10 @@ const template = fc.record({
   Status: fc.constantFrom('ACTIVE', 'Inactive'),
   ThingPrincipalType: fc.constantFrom('NON_EXCLUSIVE_THING', 'NON_EXCLUSIVE_THING', 'EXCLUSIVE_THING'),
   statusOverride: override,
+  ThingGroups: fc.oneof(fc.constantFrom([], ['hall-1'], ['spare']), fc.array(group, { maxLength: 3 })),
+  groupsOverride: fc.oneof(override, fc.constant('MERGE')),
+  ThingTypeName: word('meter', 'pump'),
+  BillingGroup: word('north', 'south'),
   policy: fc.oneof(
     fc.constantFrom('p1', 'p1', 'p1', 'absent').map((PolicyName) => ({ PolicyName })),
     fc.oneof(fc.constant('*'), value).map((Resource) => ({
@@ -57,7 +65,8 @@ const input = fc.record({
 type Case = typeof input extends fc.Arbitrary<infer Value> ? Value : never
 
 function textOf({ template: given }: Case): string {
-  const { ThingName, AttributePayload, Status, ThingPrincipalType, policy } = given
+  const { ThingName, AttributePayload, ThingGroups, ThingTypeName, BillingGroup, Status, ThingPrincipalType, policy } =
+    given
   const CertificateId = { Ref: 'AWS::IoT::Certificate::Id' }
   return JSON.stringify({
     Parameters: { P: { Type: 'String' }, Q: { Type: 'String', Default: 'q-r' } },
@@ -65,8 +74,8 @@ function textOf({ template: given }: Case): string {
     Resources: {
       thing: {
         Type: 'AWS::IoT::Thing',
-        Properties: { ThingName, AttributePayload },
-        OverrideSettings: given.thingOverride,
+        Properties: { ThingName, AttributePayload, ThingGroups, ThingTypeName, BillingGroup },
+        OverrideSettings: { ...given.thingOverride, ThingGroups: given.groupsOverride },
       },
       certificate: {
         Type: 'AWS::IoT::Certificate',
@@ -151,7 +160,22 @@ test('10,000 dry runs write nothing and tell what the runs then do', async (cont
   const scoped = registry.in(SCOPE)
   const document = '{"Version":"2012-10-17","Statement":[]}'
   const policy = { name: 'p1', document, defaultVersionId: '1', createdAt: NOW, modifiedAt: NOW, generationId: 'g' }
-  await scoped.commit([{ do: 'create-policy', policy }])
+  const record = { id: 'u', description: undefined, version: 1, createdAt: NOW }
+  await scoped.commit([
+    { do: 'create-policy', policy },
+    {
+      do: 'create-thing-type',
+      type: { ...record, name: 'meter', searchableAttributes: [], propagatingAttributes: [], deprecatedAt: undefined },
+    },
+    { do: 'create-billing-group', billingGroup: { ...record, name: 'north' } },
+    ...[['plant'], ['hall-1', 'plant'], ['hall-2', 'plant'], ['spare']].map(
+      ([name = '', parentName]) =>
+        ({
+          do: 'create-thing-group',
+          group: { ...record, name, parentName, attributes: {}, query: undefined },
+        }) as const,
+    ),
+  ])
   const tally = { planned: 0, refused: 0 }
   for (let block = 0; block < BLOCKS; block += 1) {
     const seed = Math.floor(Math.random() * 2 ** 31)

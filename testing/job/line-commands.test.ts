@@ -130,6 +130,28 @@ test('offline, elements wait under an allotment that is synchronised and settled
   await assertReported(file, [String(lost['fingerprint']), ...finished])
 })
 
+test('a CSR that the authority refuses at the sync is named, and the allotment stays open', async (t) => {
+  const { file, run, where } = await place(t, { count: 5 })
+  const chip = startBirthmark(['chip', 'serve', '--chip', file('a.chip'), '--socket', file('a.sock'), '--json'])
+  await chip.said(/"ready":true/)
+  const asked = [...where(''), '--work-order', file('order.json')]
+  await json(['line', 'allot', ...asked, '--count', '3', '--hours', '1'])
+  const atCa = ['--authority', file('ca/authority'), '--passphrase-file', file('pass')]
+  await json(['line', 'desk-key', ...atCa, '--out', file('desk.pem')])
+  const here = [...where('').slice(2), '--work-order', file('order.json'), '--desk-key', file('desk.pem')]
+  await json(['line', 'run', '--offline', ...here, '--sockets', file('a.sock')])
+  // The same element at a line that knows nothing of it: it makes another key, and gets its one certificate there.
+  await json([...run('--sockets', file('a.sock')), '--data', file('other')])
+  const { status, stdout } = await runBirthmark(['line', 'sync', ...here, ...atCa, '--settle', '--json'])
+  const [result, failure] = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  assert.deepEqual([status, failure.error.code], [1, 'LINE_SYNC_REFUSED'])
+  assert.deepEqual([result.issued, result.refused[0].code, result.account], [0, 'ISSUE_KEY_REUSED', undefined])
+  await stopsInOrder(chip)
+})
+
 function startDesk(file: Place['file']): Running {
   const authority = ['--authority', file('ca/authority'), '--passphrase-file', file('pass')]
   return startBirthmark(['line', 'desk', ...authority, '--socket', file('desk.sock'), '--json'])

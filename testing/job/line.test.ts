@@ -86,6 +86,34 @@ test('an order that may not be used here is refused before anything is made', as
   await failsPlainly(words, { code: 'ORDER_SIGNATURE_INVALID', says: /changed after it was signed/ })
 })
 
+test('an I2C bus that is not there fails its element, and is named', async (t) => {
+  const { run } = await place(t)
+  const { status, stdout } = await runBirthmark([...run('--i2c', '/dev/i2c-250'), '--json'])
+  const [device] = stdout.split('\n').map((line) => JSON.parse(line || '{}'))
+  assert.deepEqual([status, device.outcome, device.step], [1, 'failed', 'open'])
+  assert.match(device.reason.code, /^I2C_(?:PACKAGE_MISSING|DEVICE_UNUSABLE)$/)
+  await failsPlainly(run('--i2c', '/dev/i2c-250', '--virtual', '1'), {
+    code: 'LINE_ELEMENTS_NOT_NAMED',
+    says: /or two/,
+  })
+})
+
+test('the manifest is signed when a key is given, and only its pinned signer is believed', async (t) => {
+  const { run, file } = await place(t)
+  const signer = await SoftwareSigner.generate('ecdsa-p384-sha384')
+  writeFileSync(file('signer.key.pem'), signer.toEncryptedPem('a passphrase for manifests'))
+  writeFileSync(file('signer.pass'), 'a passphrase for manifests\n')
+  writeFileSync(file('signer.pem'), toPem('PUBLIC KEY', signer.publicKey))
+  const key = ['--manifest-key', file('signer.key.pem')]
+  await failsPlainly(run('--virtual', '1', ...key), { code: 'KEY_PASSPHRASE_WRONG', says: /passphrase/ })
+  await lines(run('--virtual', '1', ...key, '--manifest-passphrase-file', file('signer.pass')))
+  const check = ['manifest', 'check', file('line/manifest.jsonl'), '--format', 'birthmark', '--signer']
+  await lines([...check, file('signer.pem')])
+  const { status, stderr } = await runBirthmark([...check, file('maker.pem')])
+  assert.equal(status, 1)
+  assert.match(stderr, /not made by a pinned signer/)
+})
+
 interface Place {
   readonly file: (name: string) => string
   /** Words that run the signed order here, and more. */

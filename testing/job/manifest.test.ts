@@ -100,6 +100,26 @@ test('import registers without a CA; the same file again changes nothing; a bad 
   assert.equal(await countOf(), before + 12)
 })
 
+test('import in bulk does the same, a hundred at a time', async (t) => {
+  const file = await filesOf(t)
+  const chips = await newChips(120)
+  writeFileSync(file('some.csv'), espressifCsv(chips.slice(0, 30)))
+  writeFileSync(file('all.csv'), espressifCsv(chips))
+  const how = ['--format', 'espressif', '--ca', file('ca.pem'), '--cloud', cloud.controlHttp]
+  const some = await events(['manifest', 'import', file('some.csv'), ...how, '--bulk', '--status', 'ACTIVE'])
+  assert.deepEqual(some.at(-1), { event: 'registration', registered: 30, already: 0, failed: 0 })
+  const all = await events(['manifest', 'import', file('all.csv'), ...how, '--bulk'])
+  assert.deepEqual(all.at(-1), { event: 'registration', registered: 90, already: 30, failed: 0 })
+  const statuses = await Promise.all(
+    [chips[0], chips.at(-1)].map(async (chip) => {
+      const certificateId = chip?.certificate.fingerprint
+      const { certificateDescription: found } = await cloud.iot.send(new DescribeCertificateCommand({ certificateId }))
+      return `${found?.status} ${found?.certificateMode}`
+    }),
+  )
+  assert.deepEqual(statuses, ['ACTIVE SNI_ONLY', 'INACTIVE SNI_ONLY'])
+})
+
 test('an import that is stopped goes on where it stopped, and its journal spares the cloud', async (t) => {
   const file = await filesOf(t)
   const chips = await newChips(150)

@@ -22,6 +22,11 @@ test('metrics count requests and commits, and readiness is told', async (context
   assert.match(text, /^birthmark_api_requests_total\{operation="CreateThing",status="200"\} 1$/m)
   assert.match(text, /^birthmark_registry_changes_total\{change="record-audit"\} 1$/m)
   assert.match(text, /^birthmark_api_request_seconds_count\{operation="CreateThing"\} 1$/m)
+  for (const name of ['connections', 'sessions', 'queued_messages']) {
+    assert.match(text, new RegExp(`^birthmark_${name} 0$`, 'm'))
+  }
+  assert.match(text, /^birthmark_registry_bytes [1-9]\d+$/m)
+  assert.match(text, /^birthmark_messages_out_total \d+$/m)
   assert.equal((await fetch(metrics.replace('/metrics', '/other'))).status, 404)
   assert.equal((await fetch(`${controlHttp}/v1/ready`)).status, 200)
   assert.equal((await fetch(`${controlHttp}/v1/metrics`)).status, 403, 'strangers sign')

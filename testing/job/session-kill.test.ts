@@ -20,11 +20,20 @@ const KILL_AFTER_MAX = 600
 /** Messages that a publisher has under way. */
 const UNDER_WAY_MAX = 20
 
-test('ten kills under load: what was acknowledged arrives where it belongs, repeats are allowed', async (context) => {
+test('ten kills under load: what was acknowledged arrives where it belongs, repeats are allowed', (context) =>
+  killAgainAndAgain(context, 0, KILLS))
+
+test('five kills under load of a server with two workers: the same holds', (context) =>
+  killAgainAndAgain(context, 2, KILLS / 2))
+
+async function killAgainAndAgain(context: TestContext, workers: number, kills: number): Promise<void> {
   const random = printedRandom(context)
   const folder = await scratchFolder(context)
   const ports = { mqtt: await steadyPort(), controlHttp: await steadyPort() }
-  let cloud = await startCloud(join(folder, 'cloud'), ports)
+  // Kills make clients come more often than once a second, and this is a storm.
+  const limits = ['connects-per-client-per-second', 'publishes-in-per-second', 'publishes-out-per-second']
+  const options = { workers, limit: limits.map((name) => `${name}=unlimited`) }
+  let cloud = await startCloud(join(folder, 'cloud'), ports, undefined, options)
   context.after(() => cloud.process.kill())
   const { access } = cloud
   const iot = iotClient(access)
@@ -32,7 +41,7 @@ test('ten kills under load: what was acknowledged arrives where it belongs, repe
   const policyDocument = JSON.stringify({ Version: '2012-10-17', Statement: everything })
   await iot.send(new CreatePolicyCommand({ policyName: 'everything', policyDocument }))
   const device = await newDevice(iot, folder, 'crew', 'everything')
-  const options: IClientOptions = {
+  const connecting: IClientOptions = {
     protocol: 'mqtts',
     host: 'localhost',
     port: ports.mqtt,
@@ -43,24 +52,24 @@ test('ten kills under load: what was acknowledged arrives where it belongs, repe
   }
   const journal = new Journal()
   const readers = await Promise.all([
-    Reader.connect(context, options, { name: 'old', version: 4, filter: 'to/old/+', journal }),
-    Reader.connect(context, options, { name: 'new', version: 5, filter: 'to/new/+', journal }),
-    Reader.connect(context, options, { name: 'rare', version: 5, filter: 'to/rare/+', journal }),
-    Reader.connect(context, options, { name: 'one', version: 4, filter: '$share/crew/to/crew/+', journal }),
-    Reader.connect(context, options, { name: 'two', version: 5, filter: '$share/crew/to/crew/+', journal }),
+    Reader.connect(context, connecting, { name: 'old', version: 4, filter: 'to/old/+', journal }),
+    Reader.connect(context, connecting, { name: 'new', version: 5, filter: 'to/new/+', journal }),
+    Reader.connect(context, connecting, { name: 'rare', version: 5, filter: 'to/rare/+', journal }),
+    Reader.connect(context, connecting, { name: 'one', version: 4, filter: '$share/crew/to/crew/+', journal }),
+    Reader.connect(context, connecting, { name: 'two', version: 5, filter: '$share/crew/to/crew/+', journal }),
   ])
   const rare = readers.find(({ name }) => name === 'rare')
   const writers = await Promise.all(
-    ([4, 5] as const).map((version) => Writer.connect(context, options, version, journal)),
+    ([4, 5] as const).map((version) => Writer.connect(context, connecting, version, journal)),
   )
   for (const writer of writers) writer.start()
-  for (let kill = 0; kill < KILLS; kill += 1) {
+  for (let kill = 0; kill < kills; kill += 1) {
     if (kill % 2 === 1) rare?.sleep()
     await pause(millis(random() * KILL_AFTER_MAX))
     await cloud.process.kill()
     journal.killed()
     assert.equal(await cloud.process.ended, null)
-    cloud = await startCloud(join(folder, 'cloud'), ports, access.secretAccessKey)
+    cloud = await startCloud(join(folder, 'cloud'), ports, access.secretAccessKey, options)
     if (kill % 2 === 1) rare?.wake()
   }
   for (const writer of writers) await writer.stop()
@@ -74,7 +83,7 @@ test('ten kills under load: what was acknowledged arrives where it belongs, repe
   )
   for (const client of [...readers, ...writers]) await client.client.endAsync(true)
   await cloud.process.stop()
-})
+}
 
 /** Who said what to whom. Each message has its own text. */
 class Journal {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type Authority, openAuthority } from '@birthmark/factory/authority'
+import { type Authority, addProfile, CheckedProfile, openAuthority } from '@birthmark/factory/authority'
 import { deviceSubject, type IssuedCertificate, type WorkOrder } from '@birthmark/factory/order'
 import { days } from '@birthmark/foundation/kernel'
 import { createCsr, parseCertificate, SoftwareSigner, toPem } from '@birthmark/foundation/x509'
@@ -35,6 +35,27 @@ test('openssl verifies root, issuing CA and device, and reads the names that the
     const subject = openssl('x509', '-in', files.leaf, '-noout', '-subject', '-nameopt', 'RFC2253')
     assert.equal(subject.trim(), `subject=serialNumber=${UID},CN=press-${UID}`)
   }
+})
+
+test('openssl finds the name of the hardware where IEEE 802.1AR has it, and verifies the certificate', async (t) => {
+  const options = await newAuthority(t)
+  const profile = { format: 'birthmark-profile/1', name: 'born', base: 'idevid', hardwareType: '1.3.6.1.4.1.99999.4' }
+  addProfile(options.folder, JSON.stringify(profile), CheckedProfile.parse(JSON.stringify(profile)))
+  const authority = await openAuthority(options)
+  t.after(() => authority.close())
+  await authority.admit({ ...ORDER, profile: 'born' })
+  const signer = await SoftwareSigner.generate('ecdsa-p256-sha256')
+  const csr = await createCsr({ subject: deviceSubject(ORDER.subject, ORDER.product, UID), signer })
+  const files = await save(await scratchFolder(t), await authority.station(ORDER.id).issue({ uid: UID, csr }))
+  assert.match(openssl('verify', '-x509_strict', ...files.chain), /: OK/)
+  const names = openssl('x509', '-in', files.leaf, '-noout', '-ext', 'subjectAltName')
+  assert.match(names, /othername: 1\.3\.6\.1\.5\.5\.7\.8\.4/)
+  const whole = openssl('asn1parse', '-in', files.leaf)
+  const [, value = ''] = /X509v3 Subject Alternative Name\n[^\n]*\[HEX DUMP\]:([0-9A-F]+)/.exec(whole) ?? []
+  assert.match(
+    value.toLowerCase(),
+    new RegExp(`06092b06010401868d1f0404${(UID.length / 2).toString(16).padStart(2, '0')}${UID}$`),
+  )
 })
 
 test('openssl verifies an endpoint certificate for its host names', async (t) => {

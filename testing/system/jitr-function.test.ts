@@ -14,6 +14,7 @@ import {
 import { millis } from '@birthmark/foundation/kernel'
 import { pause } from '@birthmark/foundation/system'
 import { parseCertificate } from '@birthmark/foundation/x509'
+import mqtt from 'mqtt'
 import { runBirthmark } from '../testkit/run-birthmark.ts'
 import { runProgram } from '../testkit/run-program.ts'
 import { startRunningCloud } from '../testkit/running-cloud.ts'
@@ -82,7 +83,8 @@ await cloud.iot.send(
   new CreateTopicRuleCommand({
     ruleName: 'registered',
     topicRulePayload: {
-      sql: "SELECT * FROM '$aws/events/certificates/registered/#' WHERE certificateStatus = 'PENDING_ACTIVATION'",
+      sql: `SELECT *, clientid() AS clientid FROM '$aws/events/certificates/registered/#'
+        WHERE certificateStatus = 'PENDING_ACTIVATION'`,
       actions: [
         { lambda: { functionArn } },
         { republish: { roleArn: 'arn:aws:iam::1:role/r', topic: 'seen/${topic(5)}' } },
@@ -106,8 +108,24 @@ async function connectUntil(name: string, wanted: string): Promise<string | unde
   return undefined
 }
 
-test('a listed device is activated by the function and gets in', async () => {
+test('a listed device is activated by the function; the event says which client it was', async (context) => {
+  const { certificate, key } = await cloud.newDevice('watcher', 'device')
+  const watcher = await mqtt.connectAsync({
+    protocol: 'mqtts',
+    ...cloud.mqtt,
+    ca: readFileSync(cloud.rootPath),
+    cert: readFileSync(certificate),
+    key: readFileSync(key),
+    clientId: 'watcher',
+  })
+  context.after(() => watcher.end(true))
+  const seen = new Promise<string>((resolve) => {
+    watcher.once('message', (_topic, payload) => resolve(payload.toString()))
+  })
+  await watcher.subscribeAsync('seen/#')
   assert.equal(await connectUntil('meter-1', 'ACTIVE'), 'ACTIVE')
+  const { clientid, certificateStatus }: { clientid: string; certificateStatus: string } = JSON.parse(await seen)
+  assert.deepEqual([clientid, certificateStatus], ['meter-1', 'PENDING_ACTIVATION'])
 })
 
 test('a device that is not listed is revoked', async () => {

@@ -77,3 +77,20 @@ for (const version of ['mqttv311', 'mqttv5'] as const) {
     assert.deepEqual(got().toSorted(), texts.toSorted())
   })
 }
+
+for (const version of ['mqttv311', 'mqttv5'] as const) {
+  test(`${version}: mosquitto_pub -r is there for its topic, and not for a wildcard`, async (context) => {
+    const topic = `dt/kept/${version}`
+    const retain = ['-V', version, '-q', '1', '-r', '-t', topic, '-m', 'kept']
+    const { status, output } = await runProgram('mosquitto_pub', [...as(press, `press-${version}`), ...retain])
+    assert.equal(status, 0, output)
+    const words = ['-oL', 'mosquitto_sub', '-d', '-F', '%t %r %p', '-V', version]
+    const exact = startForeignServer(context, 'stdbuf', [...words, '-t', topic, ...as(lathe, `exact-${version}`)])
+    await exact.says(new RegExp(`^${topic} 1 kept$`, 'm'))
+    const wild = startForeignServer(context, 'stdbuf', [...words, '-t', 'dt/kept/+', ...as(lathe, `wild-${version}`)])
+    await wild.says(/^Subscribed \(/m)
+    await publish(`${topic}x`, `live-${version}`)
+    await wild.says(new RegExp(`^${topic}x 0 live-${version}$`, 'm'))
+    assert.doesNotMatch(wild.output, / kept$/m)
+  })
+}

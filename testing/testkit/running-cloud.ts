@@ -39,10 +39,18 @@ export interface FileDevice {
   readonly certificateArn: string
 }
 
-/** Starts a cloud on a temporary data directory. */
-export async function startRunningCloud(ports?: CloudPorts): Promise<RunningCloud> {
+/**
+ * Starts a cloud on a temporary data directory, in which clients connect as often as tests want.
+ *
+ * @param options Further options of `birthmark server`, by their long names.
+ */
+export async function startRunningCloud(
+  ports?: CloudPorts,
+  options: Parameters<typeof startCloud>[3] = {},
+): Promise<RunningCloud> {
   const folder = mkdtempSync(join(tmpdir(), 'birthmark-clients-'))
-  const cloud = await startCloud(join(folder, 'cloud'), ports)
+  const limits = { limit: ['connects-per-client-per-second=unlimited'], ...options }
+  const cloud = await startCloud(join(folder, 'cloud'), ports, undefined, limits)
   const iot = iotClient(cloud.access)
   return {
     ...cloud,

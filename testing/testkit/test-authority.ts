@@ -3,9 +3,11 @@ import type { CertificateProvider } from '@birthmark/cloud/provisioning'
 import type { Instant } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
 import {
+  type AlternativeName,
   type Certificate,
   type CertificateProfile,
   DEVICE,
+  ENDPOINT,
   ISSUING_CA,
   Linted,
   newSerialNumber,
@@ -28,6 +30,7 @@ export interface TestCertificate {
   readonly commonName?: string
   readonly publicKey?: Uint8Array
   readonly profile?: CertificateProfile
+  readonly subjectAlternativeNames?: readonly AlternativeName[]
   /** When it is issued; the machine's time when absent. */
   readonly now?: Instant
 }
@@ -47,6 +50,7 @@ export async function newTestAuthority(commonName = 'Test CA', signer?: Software
     Linted.lint({
       profile: request.profile ?? DEVICE,
       subject: [{ type: 'CN', value: request.commonName ?? 'press-7' }],
+      ...(request.subjectAlternativeNames && { subjectAlternativeNames: request.subjectAlternativeNames }),
       publicKey: request.publicKey ?? freshPublicKey(),
       issuer: { certificate },
       serialNumber: newSerialNumber(systemEntropy),
@@ -56,9 +60,11 @@ export async function newTestAuthority(commonName = 'Test CA', signer?: Software
     certificate,
     issueDevice: (request = {}) => issue(request),
     proof: (code) => issue({ commonName: code, profile: VERIFICATION }),
-    async issue(csr) {
-      const { publicKey } = verifyCsr(csr)
-      const issued = await issue({ publicKey, commonName: 'AWS IoT Certificate' })
+    async issue(csr, purpose) {
+      const { publicKey, subjectAlternativeNames } = verifyCsr(csr)
+      const commonName = purpose === 'endpoint' ? 'localhost' : 'AWS IoT Certificate'
+      const of = purpose === 'endpoint' ? { profile: ENDPOINT, subjectAlternativeNames } : {}
+      const issued = await issue({ publicKey, commonName, ...of })
       return { certificate: issued.der, intermediates: [], root: certificate.der }
     },
     root: () => Promise.resolve(certificate.der),

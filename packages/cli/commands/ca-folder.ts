@@ -40,6 +40,16 @@ export const CA_FAULTS = {
     message: 'no certificate with the serial number {serial} exists here, or may exist',
     remedy: 'Give the serial number in hex, and the folder of the authority that issued the certificate.',
   },
+  CA_AUTHORITY_NOT_NAMED: {
+    blame: 'caller',
+    message: 'no authority is named, or two',
+    remedy: 'Name one: --data FOLDER, or --socket PATH of the process that serves it.',
+  },
+  CA_SOCKET_UNREACHABLE: {
+    blame: 'operator',
+    message: 'no authority answers on {path}: {why}',
+    remedy: "Start it with 'birthmark ca serve', or name its folder with --data.",
+  },
   CA_CERTIFICATE_NOT_NAMED: {
     blame: 'caller',
     message: 'no certificate is named, or two',

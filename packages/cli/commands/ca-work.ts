@@ -6,24 +6,32 @@ import { type Certificate, formatName, fromPem, parseCertificate, toPem } from '
 import { type Output, processOutput } from '../output.ts'
 import { type CaFlags, caFault, readInput, withAuthority } from './ca-folder.ts'
 import { profileNamed } from './ca-profile.ts'
+import { revokeOverSocket } from './ca-socket.ts'
 
 /** `birthmark ca show`: says what an authority is and what it has done. */
-export async function showCommand(flags: CaFlags): Promise<void> {
+export async function showCommand(
+  flags: CaFlags & { readonly revoked?: number; readonly skip?: number },
+): Promise<void> {
   const output = processOutput({ json: flags.json === true })
   await withAuthority(flags, silentLog, async (authority) => {
-    const { root, issuing, issuedCount: issued, unresolved, revoked } = authority
+    const { root, issuing, issuedCount: issued, unresolved, revokedCount } = authority
+    const skip = flags.skip ?? 0
+    const revoked = authority.lastRevoked({ count: flags.revoked ?? REVOKED_SHOWN_COUNT, skip })
     output.json({
       root: describe(root),
       issuing: describe(issuing),
       issued,
       unresolved: unresolved.map(({ serial }) => serial),
+      revokedCount,
       revoked: revoked.map(({ serial, at, reason }) => ({ serial, at: new Date(at).toISOString(), reason })),
     })
     if (output.jsonWanted) return
     for (const [what, certificate] of Object.entries({ root, issuing })) say(output, what, certificate)
-    output.say(`${issued} certificates issued, ${revoked.length} revoked.`)
+    output.say(`${issued} certificates issued, ${revokedCount} revoked.`)
     for (const { serial } of unresolved) output.say(`  ${serial}  may exist, and was given to nobody`)
     for (const { serial, at, reason } of revoked) output.say(`  ${serial}  ${new Date(at).toISOString()}  ${reason}`)
+    const left = revokedCount - skip - revoked.length
+    if (left > 0) output.say(`  and ${left} revoked before these: --skip ${skip + revoked.length} shows them`)
   })
 }
 
@@ -50,14 +58,21 @@ export async function issueCommand(
   })
 }
 
+/** Where a certificate is revoked: in the folder, or by the process that has it open. */
+type RevokeFlags = Omit<CaFlags, 'data'> & { readonly data?: string; readonly socket?: string }
+
 /** `birthmark ca revoke`: takes a certificate back, for good. */
 export async function revokeCommand(
-  flags: CaFlags & { readonly certificate?: string; readonly serial?: string; readonly reason: string },
+  flags: RevokeFlags & { readonly certificate?: string; readonly serial?: string; readonly reason: string },
 ): Promise<void> {
   const output = processOutput({ json: flags.json === true })
   const serial = serialOf(flags)
   const reason = REVOCATION_REASON_NAMES.find((name) => name === flags.reason) ?? 'unspecified'
-  await withAuthority(flags, silentLog, (authority) => authority.revoke(serial, reason))
+  const { data, socket } = flags
+  if (data !== undefined && socket === undefined) {
+    await withAuthority({ ...flags, data }, silentLog, (authority) => authority.revoke(serial, reason))
+  } else if (data === undefined && socket !== undefined) await revokeOverSocket(socket, serial, reason)
+  else throw caFault('CA_AUTHORITY_NOT_NAMED')
   output.json({ serial, reason })
   if (!output.jsonWanted) output.say(`${serial} is revoked. Make a new list with 'birthmark ca crl' and publish it.`)
 }
@@ -108,3 +123,6 @@ function say(output: Output, what: string, certificate: Certificate): void {
   output.say(`${what.padEnd(8)} ${formatName(subject)}, until ${new Date(notAfter).toISOString().slice(0, 10)}`)
   output.say(`         SHA-256 ${fingerprint}`)
 }
+
+/** Revoked certificates that are shown unless more are asked for. */
+const REVOKED_SHOWN_COUNT = 20

@@ -7,6 +7,7 @@ import { caPlug } from './ca-plug.ts'
 import { caProfile } from './ca-profile.ts'
 import { caProve } from './ca-prove.ts'
 import { caRegister } from './ca-register.ts'
+import { sealedCommands } from './ca-seal.ts'
 import { serveAuthorityCommand } from './ca-serve.ts'
 import { caNew } from './ca-setup.ts'
 import { statusCommands } from './ca-status.ts'
@@ -31,13 +32,15 @@ export function caCommand(): Command {
     .addCommand(caRevoke())
     .addCommand(caCrl())
     .addCommand(caServe())
-  for (const command of statusCommands()) ca.addCommand(command)
+  for (const command of [...sealedCommands(), ...statusCommands()]) ca.addCommand(command)
   return ca
 }
 
 function caShow(): Command {
   return onAuthority('show', 'Say what an authority is, what it issued and what it revoked.')
-    .addHelpText('after', example('show', '--json'))
+    .option('--revoked <n>', 'most revoked certificates to show, the last first', countOf(0), 20)
+    .option('--skip <n>', 'so many of them are passed over', countOf(0), 0)
+    .addHelpText('after', example('show', '--json', '--revoked 1000 --skip 1000 --json'))
     .action(showCommand)
 }
 
@@ -53,11 +56,19 @@ function caIssue(): Command {
 }
 
 function caRevoke(): Command {
-  return onAuthority('revoke', 'Take a certificate back, for good, with a reason.')
+  return new Command('revoke')
+    .description('Take a certificate back, for good, with a reason.')
+    .option('--data <folder>', "the authority's folder")
+    .option('--passphrase-file <path>', "the file that holds the passphrase of the authority's keys")
+    .option('--socket <path>', "or where 'birthmark ca serve' answers for it")
     .option('--certificate <file>', 'the certificate, PEM')
     .option('--serial <hex>', 'or its serial number')
     .addOption(new Option('--reason <reason>', 'why').choices([...REVOCATION_REASON_NAMES]).default('unspecified'))
-    .addHelpText('after', example('revoke', '--certificate ./meter.pem --reason keyCompromise'))
+    .addHelpText(
+      'after',
+      `${example('revoke', '--certificate ./meter.pem --reason keyCompromise')}
+  birthmark ca revoke --socket ./ca.sock --serial 4f0a1b2c3d4e5f607182930a1b2c3d4e`,
+    )
     .action(revokeCommand)
 }
 
@@ -84,6 +95,14 @@ function caServe(): Command {
     .addOption(new Option('--until-input-ends', 'stop when standard input ends: for a parent process').hideHelp())
     .addHelpText('after', example('serve', '--socket ./ca.sock', '--socket ./ca.sock --lists ./public'))
     .action(serveAuthorityCommand)
+}
+
+function countOf(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (Number.isSafeInteger(value) && value >= least) return value
+    throw new InvalidArgumentError(`Name a whole number from ${least} on.`)
+  }
 }
 
 function dayCount(text: string): number {

@@ -28,7 +28,7 @@ function wordsOf(command: Command, path: string): (readonly [path: string, words
 
 const HEAD = `_birthmark() {
   local path='' words='' word next
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}"; do
     case "$word" in -*) continue ;; esac
     next="\${path:+$path }$word"
     _birthmark_words "$next" && path="$next"

@@ -2,15 +2,17 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { asFileFault } from '@birthmark/foundation/system'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { readDocument } from '../demo/documents.ts'
 import { demoFault } from '../demo/faults.ts'
 import { runMainJob } from '../demo/job.ts'
+import { showWay, WAYS } from '../demo/ways/index.ts'
 import { type Output, processOutput } from '../output.ts'
 import { stopCompanions } from '../processes.ts'
 import { interruptible } from '../signals.ts'
 
 interface DemoFlags {
+  readonly way: string
   readonly devices: number
   readonly data?: string
   readonly keep?: boolean
@@ -23,17 +25,25 @@ interface DemoFlags {
 export function demoCommand(): Command {
   return new Command('demo')
     .description('Run the whole road: blank chips, a line, a cloud, first connections, telemetry, two refusals.')
+    .addOption(
+      new Option('--way <name>', 'how the devices come online, see below')
+        .choices(['jitp', ...WAYS.keys()])
+        .default('jitp'),
+    )
     .option('--devices <n>', `how many chips to personalise, ${DEVICES_MIN} to ${DEVICES_MAX}`, parseCount, 100)
     .option('--data <folder>', 'where everything is written; default: a temporary folder, ./birthmark-demo with --keep')
     .option('--keep', 'leave the cloud running and the folder in place, with files for other clients')
     .option('--template <file>', 'provision with this template instead of the built-in one')
     .option('--policy <file>', 'bind the devices with this policy document instead of the built-in one')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', () => `${waysText()}${EXAMPLES}`)
     .action(runDemo)
 }
 
-async function runDemo(flags: DemoFlags): Promise<void> {
+async function runDemo(flags: DemoFlags, command: Command): Promise<void> {
   const output = processOutput({ json: flags.json === true })
+  const way = WAYS.get(flags.way)
+  const unfit = ['devices', 'keep', 'template', 'policy'].find((one) => command.getOptionValueSource(one) === 'cli')
+  if (way !== undefined && unfit !== undefined) throw demoFault('DEMO_OPTION_UNFIT', { way: flags.way, option: unfit })
   const documents = {
     ...(flags.template === undefined ? {} : { template: readDocument(flags.template) }),
     ...(flags.policy === undefined ? {} : { policy: readDocument(flags.policy) }),
@@ -41,11 +51,21 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   const keep = flags.keep === true
   const folder = demoFolder(flags.data, keep)
   try {
-    await interruptible((onDone) => runMainJob({ devices: flags.devices, folder, keep, documents, output, onDone }))
+    await interruptible((onDone) =>
+      way === undefined
+        ? runMainJob({ devices: flags.devices, folder, keep, documents, output, onDone })
+        : showWay(way, { name: flags.way, folder, output }),
+    )
   } finally {
     await stopCompanions()
     if (!keep) leaveFolder(folder, flags.data, output)
   }
+}
+
+function waysText(): string {
+  const line = (name: string, summary: string): string => `  ${name.padEnd(16)}${summary}\n`
+  const others = Array.from(WAYS, ([name, { summary }]) => line(name, summary))
+  return `\nWays:\n${line('jitp', 'the whole road, with just-in-time provisioning')}${others.join('')}`
 }
 
 function parseCount(text: string): number {
@@ -96,4 +116,5 @@ const EXAMPLES = `
 Examples:
   birthmark demo
   birthmark demo --devices 200 --keep
-  birthmark demo --devices 10 --data ./trial --json`
+  birthmark demo --devices 10 --data ./trial --json
+  birthmark demo --way claim`

@@ -6,6 +6,7 @@ import { type AttemptView, readAttempts } from '../attempts.ts'
 import { CONTROL_HELP, parseAddress } from '../cloud-options.ts'
 import { processOutput } from '../output.ts'
 import { listenForStop } from '../signals.ts'
+import { AttemptFollower } from './attempt-follower.ts'
 
 interface ExplainFlags {
   readonly control?: string
@@ -44,33 +45,40 @@ async function explain(flags: ExplainFlags): Promise<void> {
     output.json(attempt)
     if (!output.jsonWanted) for (const line of describe(attempt)) output.say(line)
   }
-  if (flags.follow === true) return follow(() => readAttempts(access, { ...filter, limit: FOLLOWED_MAX }), limit, show)
+  if (flags.follow === true) {
+    // Apart, so that a flood of refusals does not push the others out.
+    const outcomes = outcome === undefined ? ['refused', 'ended'] : [outcome]
+    const one = (of: string) => readAttempts(access, { ...filter, outcome: of, limit: String(FOLLOWED_MAX) })
+    return follow(() => Promise.all(outcomes.map(one)), limit, show)
+  }
   const attempts = await readAttempts(access, { ...filter, limit: String(limit) })
   attempts.forEach(show)
   if (attempts.length === 0) output.say('No connection fits.')
 }
 
-/** Shows each attempt once, when it is over. Remembers no more of them than one answer holds. */
+/** Shows each attempt once, when it is over. */
 async function follow(
-  read: () => Promise<readonly AttemptView[]>,
+  read: () => Promise<readonly (readonly AttemptView[])[]>,
   limit: number,
   show: (attempt: AttemptView) => void,
 ): Promise<void> {
   const stop = listenForStop({ inputEnds: false })
-  const readOver = async (): Promise<readonly AttemptView[]> =>
-    (await read()).filter(({ outcome }) => outcome !== 'open').toReversed()
-  let over = await readOver()
-  over.slice(-limit).forEach(show)
+  const follower = new AttemptFollower(FOLLOWED_MAX)
+  follower
+    .take(await read())
+    .fresh.slice(-limit)
+    .forEach(show)
   while (!stop.isTold) {
     await Promise.race([pause(LOOK_AGAIN), stop.told])
-    const known = new Set(over.map(({ id }) => id))
-    over = await readOver()
-    for (const attempt of over) if (!known.has(attempt.id)) show(attempt)
+    const { fresh, mayHaveMissed } = follower.take(await read())
+    if (mayHaveMissed)
+      process.stderr.write(`More ended than ${FOLLOWED_MAX} since the last look: some are not shown.\n`)
+    fresh.forEach(show)
   }
 }
 
 /** As many attempts as one answer may hold. */
-const FOLLOWED_MAX = '1000'
+const FOLLOWED_MAX = 1000
 /** How often new attempts are looked for: soon enough for a person, and cheap for a server. */
 const LOOK_AGAIN = millis(500)
 

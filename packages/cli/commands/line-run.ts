@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { memoryBus } from '@birthmark/chip/i2c'
-import { connectBus } from '@birthmark/chip/i2c/adapters'
+import { connectBus, openLinuxBus } from '@birthmark/chip/i2c/adapters'
 import { openVirtualChip, TrustX } from '@birthmark/chip/trust-x/adapters'
 import { Ledger } from '@birthmark/factory/ledger'
 import { DeskClient, type ElementSource, type LineSummary, runLine } from '@birthmark/factory/line'
 import { type IssuingAuthority, openWorkOrder, parseMakerKey, type WorkOrder } from '@birthmark/factory/order'
 import { faults, type Raise, silentLog } from '@birthmark/foundation/kernel'
 import { makeFolder, systemClock, systemEntropy } from '@birthmark/foundation/system'
+import type { Signer } from '@birthmark/foundation/x509'
 import { type Output, processOutput } from '../output.ts'
 import { listenForStop, type StopRequest } from '../signals.ts'
 import { readInput } from './ca-folder.ts'
@@ -16,13 +17,14 @@ import { openOffline } from './line/offline.ts'
 import { beginRunFile } from './line/run-file.ts'
 import { type LineStation, openStation, type StationFlags } from './line/station.ts'
 import { moduleElements } from './line-modules.ts'
+import { openKey } from './manifest-flags.ts'
 
 export const LINE_COMMAND_FAULTS = {
   LINE_ELEMENTS_NOT_NAMED: {
     blame: 'caller',
     message: 'no elements are named, or two kinds',
     remedy:
-      'Name one: --sockets PATH... (chips that are served), --module PATH (PKCS#11 tokens), --virtual N (fresh chips).',
+      'Name one: --sockets PATH... (served chips), --i2c DEVICE..., --module PATH (tokens), --virtual N (fresh chips).',
   },
   LINE_DESK_KEY_NOT_NAMED: {
     blame: 'caller',
@@ -42,6 +44,7 @@ export interface LineRunFlags extends DeskFlags, StationFlags {
   readonly workOrder: string
   readonly data: string
   readonly sockets?: readonly string[]
+  readonly i2c?: readonly string[]
   readonly virtual?: number
   readonly module?: string
   readonly tokens?: readonly string[]
@@ -51,6 +54,8 @@ export interface LineRunFlags extends DeskFlags, StationFlags {
   readonly offline?: boolean
   readonly allotment?: string
   readonly deskKey?: string
+  readonly manifestKey?: string
+  readonly manifestPassphraseFile?: string
   readonly steps?: boolean
   readonly json?: boolean
 }
@@ -116,6 +121,7 @@ interface Run {
 
 async function runOrder({ order, sockets, authority, station, flags, output }: Run): Promise<LineSummary> {
   const folder = makeFolder(flags.data)
+  const manifestSigner = manifestSignerOf(flags)
   const ledger = await Ledger.open({
     path: join(folder, 'ledger.jsonl'),
     writer: { name: station.name, signer: station.signer },
@@ -139,6 +145,7 @@ async function runOrder({ order, sockets, authority, station, flags, output }: R
       entropy: systemEntropy,
       log: silentLog,
       manifestPath: join(folder, 'manifest.jsonl'),
+      ...(manifestSigner !== undefined && { manifestSigner }),
       bundlePath: join(folder, 'certificates.pem'),
       onProgress: (event) => {
         shown.take(event)
@@ -152,6 +159,14 @@ async function runOrder({ order, sockets, authority, station, flags, output }: R
   }
 }
 
+/** Opens the key that signs the manifest, before anything is made. */
+function manifestSignerOf(flags: LineRunFlags): Signer | undefined {
+  const { manifestKey, manifestPassphraseFile, stationPassphraseFile, passphraseFile } = flags
+  if (manifestKey === undefined) return undefined
+  // The station was opened with one of the last two.
+  return openKey(manifestKey, manifestPassphraseFile ?? stationPassphraseFile ?? passphraseFile ?? '')
+}
+
 /** Gives the elements one by one, and none after the request to stop. */
 async function* elementsIn(sources: Iterable<ElementSource>, stop: StopRequest): AsyncGenerator<ElementSource> {
   for (const source of sources) {
@@ -161,13 +176,14 @@ async function* elementsIn(sources: Iterable<ElementSource>, stop: StopRequest):
 }
 
 async function elementsOf(flags: LineRunFlags, stop: StopRequest): Promise<AsyncIterable<ElementSource>> {
-  const { sockets, virtual, module } = flags
-  if ([sockets, virtual, module].filter((named) => named !== undefined).length !== 1) {
+  const { sockets, i2c, virtual, module } = flags
+  if ([sockets, i2c, virtual, module].filter((named) => named !== undefined).length !== 1) {
     throw lineFault('LINE_ELEMENTS_NOT_NAMED')
   }
   if (module !== undefined) return elementsIn(await moduleElements({ ...flags, module }), stop)
   const served = sockets?.map((path) => async () => TrustX.open(await connectBus(path)))
-  return elementsIn(served ?? virtualElements(virtual ?? 0), stop)
+  const wired = i2c?.map((device) => async () => TrustX.open(await openLinuxBus(device)))
+  return elementsIn(served ?? wired ?? virtualElements(virtual ?? 0), stop)
 }
 
 /** Fresh chips, each made when its turn comes, so that a long run stays flat in memory. */

@@ -40,6 +40,11 @@ export function manifestImport(): Command {
     .requiredOption('--cloud <url>', 'the control plane', address)
     .option('--with-ca', 'register under the CA that the cloud knows; without it, without a CA (multi-account)')
     .addOption(
+      new Option('--bulk', 'a hundred in one request: for a cloud of Birthmark, and many certificates').conflicts(
+        'withCa',
+      ),
+    )
+    .addOption(
       new Option('--status <status>', 'what the certificates become')
         .choices(['ACTIVE', 'INACTIVE'])
         .default('INACTIVE'),
@@ -53,6 +58,7 @@ export function manifestImport(): Command {
 interface ImportFlags extends ManifestFlags {
   readonly cloud: string
   readonly withCa?: boolean
+  readonly bulk?: boolean
   readonly status: 'ACTIVE' | 'INACTIVE'
   readonly parallel: number
   readonly journal?: string
@@ -104,6 +110,7 @@ async function register(
       parallel: flags.parallel,
       status: flags.status,
       withCa: flags.withCa === true,
+      inBulk: flags.bulk === true,
       authorities: flags.ca === undefined ? [] : parseCertificates(readInput(flags.ca)),
       isDone: (fingerprint) => journal.has(fingerprint),
       isStopped,
@@ -155,4 +162,6 @@ Examples:
   birthmark manifest import ./chips.json --format microchip --signer ./microchip-signer.pem \\
     --cloud http://127.0.0.1:9080 --status ACTIVE
   birthmark manifest import ./modules.csv --format espressif --ca ./vendor-ca.pem \\
-    --cloud https://iot.eu-west-1.amazonaws.com --journal ./import.journal --skip-bad-rows`
+    --cloud https://iot.eu-west-1.amazonaws.com --journal ./import.journal --skip-bad-rows
+  birthmark manifest import ./lot.jsonl --format birthmark --signer ./line.pub --status ACTIVE \\
+    --cloud http://127.0.0.1:9080 --bulk`

@@ -8,7 +8,8 @@ import {
 import type { ListedDevice } from '@birthmark/factory/manifest'
 import { type Fault, isFault } from '@birthmark/foundation/kernel'
 import { type Certificate, parseCertificate, toPem } from '@birthmark/foundation/x509'
-import { type CloudAccess, callCloud } from '../cloud-client.ts'
+import { type CloudAccess, callCloud, callOwnApi } from '../cloud-client.ts'
+import { objectsIn } from '../cloud-options.ts'
 
 /** How certificates are registered. */
 export interface Registration {
@@ -19,6 +20,8 @@ export interface Registration {
   readonly status: CertificateStatus
   /** Registers under the CA that the cloud knows; otherwise without a CA, for any account. */
   readonly withCa: boolean
+  /** Sends many in one request, which Birthmark's own control plane takes; AWS takes one. Not with a CA. */
+  readonly inBulk: boolean
   /** CAs beside those in the manifest, to say which one is meant. */
   readonly authorities: readonly Certificate[]
   /** Tells whether the cloud is known to have a certificate. */
@@ -52,10 +55,12 @@ export async function registerDevices(devices: AsyncIterable<ListedDevice>, how:
   const failures: unknown[] = []
   const worker = async (): Promise<void> => {
     while (failures.length === 0 && !how.isStopped()) {
-      const next = await source.next()
-      if (next.done === true) return
-      const result = await registerOne(next.value, how)
-      if (result !== undefined) how.onResult(result)
+      const batch = await take(source, how.inBulk ? BULK_COUNT : 1)
+      if (batch.length === 0) return
+      const results = how.inBulk
+        ? await registerBatch(batch, how)
+        : await Promise.all(batch.map((one) => registerOne(one, how)))
+      for (const result of results) if (result !== undefined) how.onResult(result)
     }
   }
   const workers = Array.from({ length: how.parallel }, () =>
@@ -68,6 +73,40 @@ export async function registerDevices(devices: AsyncIterable<ListedDevice>, how:
   await Promise.allSettled(workers)
   await source.return?.()
   await Promise.all(workers)
+}
+
+/** Takes some devices, fewer at the end. */
+async function take(source: AsyncIterator<ListedDevice>, count: number): Promise<readonly ListedDevice[]> {
+  const taken: ListedDevice[] = []
+  while (taken.length < count) {
+    const next = await source.next()
+    if (next.done === true) break
+    taken.push(next.value)
+  }
+  return taken
+}
+
+/** Sends what is new of a batch in one request; what that refuses is asked for alone, and gives its reason then. */
+async function registerBatch(
+  devices: readonly ListedDevice[],
+  how: Registration,
+): Promise<readonly (RegistrationResult | undefined)[]> {
+  const isNew = ({ fingerprint }: ListedDevice): boolean => fingerprint !== undefined && !how.isDone(fingerprint)
+  const wanted = devices.filter((device) => device.certificate !== undefined && isNew(device))
+  const certificates = wanted.map(({ certificate = new Uint8Array() }) => toPem('CERTIFICATE', certificate))
+  const body = { certificates, status: how.status }
+  const answer = certificates.length === 0 ? {} : await callOwnApi(how.access, 'POST', '/v1/certificates', body)
+  const results = objectsIn({ ...Object(answer) }, 'results')
+  const outcomes = new Map(wanted.map(({ fingerprint }, index) => [fingerprint, results[index]?.['outcome']] as const))
+  return Promise.all(
+    devices.map(async (device) => {
+      const { row, uid, fingerprint } = device
+      const outcome = outcomes.get(fingerprint)
+      if (fingerprint === undefined || (outcome !== 'registered' && outcome !== 'already'))
+        return registerOne(device, how)
+      return { row, ...(uid !== undefined && { uid }), fingerprint, outcome }
+    }),
+  )
 }
 
 async function registerOne(device: ListedDevice, how: Registration): Promise<RegistrationResult | undefined> {
@@ -105,3 +144,6 @@ async function send(der: Uint8Array, { chain }: ListedDevice, how: Registration)
   })
   await callCloud(access, 'RegisterCertificate', () => client.send(command))
 }
+
+/** Certificates in one request of our own control plane, which takes as many. */
+const BULK_COUNT = 100

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
-import { type AuthorityClient, connectAuthority, requireSocketPath, startServer } from '@birthmark/cloud/server'
-import { faults, jsonLog, type Raise } from '@birthmark/foundation/kernel'
+import { isSecurityPolicy, OLD_SECURITY_POLICIES, SECURITY_POLICIES, type SecurityPolicy } from '@birthmark/cloud/front'
+import {
+  type AuthorityClient,
+  connectAuthority,
+  parseLimits,
+  requireSocketPath,
+  startServer,
+} from '@birthmark/cloud/server'
+import { Fault, jsonLog } from '@birthmark/foundation/kernel'
 import {
   makeFolder,
   readTextFile,
@@ -14,22 +21,9 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { type Output, processOutput } from '../output.ts'
 import { type Companion, startCompanion } from '../processes.ts'
 import { listenForStop } from '../signals.ts'
+import { type AbuseFlags, abuseOptionsOf, withAbuseOptions } from './abuse-flags.ts'
 
-export const SERVER_COMMAND_FAULTS = {
-  PROFILE_NOT_BUILT: {
-    blame: 'caller',
-    message: 'the profile {profile} is not built yet',
-    remedy: 'Leave --profile out: the server then behaves as AWS IoT Core does.',
-  },
-  PLAIN_MQTT_NOT_BUILT: {
-    blame: 'caller',
-    message: 'MQTT without TLS is not built yet',
-    remedy: 'Leave --mqtt-plain-port out and connect over TLS with a client certificate.',
-  },
-} as const
-const commandFault: Raise<typeof SERVER_COMMAND_FAULTS> = faults(SERVER_COMMAND_FAULTS)
-
-interface ServerFlags {
+interface ServerFlags extends AbuseFlags {
   readonly data: string
   readonly listen: string
   readonly host: string
@@ -39,13 +33,17 @@ interface ServerFlags {
   readonly controlPort: number
   readonly controlHttpPort: number
   readonly mqttPlainPort?: number
-  readonly profile: string
-  readonly sessionExpiry: number
+  readonly profile: 'aws' | 'standard'
+  readonly limit: readonly string[]
+  readonly sessionExpiry?: number
   readonly replayRate?: number
   readonly authoritySocket?: string
   readonly firstConnection: 'close' | 'inline'
   readonly existingThings: 'bind' | 'replace' | 'refuse'
+  readonly sameKey: 'add' | 'replace'
+  readonly securityPolicy?: SecurityPolicy
   readonly metricsPort?: number
+  readonly workers: number
   readonly throttle?: 'aws'
   readonly untilInputEnds?: boolean
   readonly json?: boolean
@@ -53,6 +51,10 @@ interface ServerFlags {
 
 /** `birthmark server`: the cloud for real use. */
 export function serverCommand(): Command {
+  return withAbuseOptions(serverOptions()).addHelpText('after', EXAMPLES).action(runServer)
+}
+
+function serverOptions(): Command {
   return new Command('server')
     .description('Run the cloud on a data directory: MQTT over mutual TLS, and the AWS IoT control plane.')
     .requiredOption('--data <folder>', 'data directory; made when absent, nothing outside it is written')
@@ -60,18 +62,28 @@ export function serverCommand(): Command {
     .option('--host <name>', "name that clients use; the endpoint's certificate carries it", 'localhost')
     .option('--region <name>', 'region of a new data directory', 'us-east-1')
     .option('--mqtt-port <n>', 'MQTT over mutual TLS (0: any free port)', port, 8883)
-    .option('--https-port <n>', 'HTTPS and MQTT by ALPN', port, 8443)
+    .option('--https-port <n>', 'HTTPS, WebSocket, and MQTT by ALPN', port, 8443)
     .option('--control-port <n>', 'control plane over HTTPS', port, 9443)
     .option('--control-http-port <n>', 'control plane over plain HTTP, loopback only', port, 9080)
-    .option('--mqtt-plain-port <n>', 'MQTT without TLS (not built yet)', port)
+    .option('--mqtt-plain-port <n>', 'MQTT without TLS, on loopback only, for tests and first steps', port)
     .option('--authority-socket <path>', 'sign with this authority instead of the one started beside the server')
-    .option('--session-expiry <seconds>', 'how long sessions outlive their connections, at most', sessionSeconds, 3600)
+    .option('--session-expiry <seconds>', 'how long sessions outlive their connections, at most', sessionSeconds)
     .option(
       '--replay-rate <n>',
       'stored messages a client gets in a second (AWS IoT: 10; as many as it can take)',
       rate,
     )
-    .addOption(new Option('--profile <name>', 'whose behaviour wins').choices(['aws', 'standard']).default('aws'))
+    .addOption(
+      new Option('--profile <name>', "AWS IoT's behaviour where it differs from MQTT's standards, or the standards'")
+        .choices(['aws', 'standard'])
+        .default('aws'),
+    )
+    .option(
+      '--limit <name=value...>',
+      'set limits; may be given several times (docs/reference/limits.md has the names)',
+      limits,
+      [],
+    )
     .addOption(
       new Option('--first-connection <how>', 'a device that was provisioned just in time connects again, or is let in')
         .choices(['close', 'inline'])
@@ -82,16 +94,19 @@ export function serverCommand(): Command {
         .choices(['bind', 'replace', 'refuse'])
         .default('bind'),
     )
+    .addOption(
+      new Option('--same-key <how>', 'what a certificate does to another one of its thing that has the same key')
+        .choices(['add', 'replace'])
+        .default('add'),
+    )
+    .option('--workers <n>', 'processes that serve devices (0: this one does)', workerCount, 0)
+    .option('--security-policy <name>', `TLS of the devices' ports: ${SECURITY_POLICIES.join(', ')}`, securityPolicy)
     .option('--metrics-port <n>', 'serve metrics for Prometheus on loopback', port)
     .addOption(new Option('--throttle <rates>', 'hold each account to these rates of requests').choices(['aws']))
     .addOption(new Option('--until-input-ends', 'stop when standard input ends: for a parent process').hideHelp())
-    .addHelpText('after', EXAMPLES)
-    .action(runServer)
 }
 
 async function runServer(flags: ServerFlags): Promise<void> {
-  if (flags.profile !== 'aws') throw commandFault('PROFILE_NOT_BUILT', { profile: flags.profile })
-  if (flags.mqttPlainPort !== undefined) throw commandFault('PLAIN_MQTT_NOT_BUILT')
   const stop = listenForStop({ inputEnds: flags.untilInputEnds === true })
   const output = processOutput({ json: flags.json === true })
   const folder = resolve(flags.data)
@@ -99,6 +114,8 @@ async function runServer(flags: ServerFlags): Promise<void> {
   try {
     const server = await startServer({
       ...flags,
+      ...abuseOptionsOf(flags),
+      limits: parseLimits(flags.limit),
       folder,
       address: flags.listen,
       clock: systemClock,
@@ -166,7 +183,7 @@ const LOCAL_NAMES: readonly string[] = ['localhost', '127.0.0.1', '::1']
 function announce(output: Output, server: Awaited<ReturnType<typeof startServer>>): void {
   const { scope, accessKey } = server
   const secret = accessKey.secret === undefined ? {} : { secretAccessKey: accessKey.secret }
-  const { mqtt, https, control, controlHttp, rootPath } = server
+  const { mqtt, https, control, controlHttp, mqttPlain, rootPath } = server
   const metrics = server.metrics === undefined ? {} : { metrics: server.metrics }
   const where = {
     mqtt,
@@ -176,6 +193,7 @@ function announce(output: Output, server: Awaited<ReturnType<typeof startServer>
     root: rootPath,
     account: scope.account,
     region: scope.region,
+    ...(mqttPlain !== undefined && { mqttPlain: mqttPlain.address }),
     ...metrics,
   }
   output.json({ ready: true, ...where, accessKeyId: accessKey.id, ...secret })
@@ -184,7 +202,21 @@ function announce(output: Output, server: Awaited<ReturnType<typeof startServer>
   for (const [name, value] of Object.entries(where)) output.say(`  ${name.padEnd(12)} ${value}`)
   output.say(`  ${'access key'.padEnd(12)} ${accessKey.id}`)
   if (accessKey.secret !== undefined) output.say(`  ${'secret'.padEnd(12)} ${accessKey.secret}   (shown this once)`)
+  if (mqttPlain !== undefined) {
+    output.say('MQTT without TLS asks nobody who they are: its clients are the principal local, bound by the policy')
+    output.say(`birthmark-local. Create or change it to allow them less; now it is ${mqttPlain.policy}`)
+  }
   output.say('Stop it with Ctrl-C.')
+}
+
+/** Says at once what is wrong with a limit. */
+function limits(value: string, known: readonly string[]): readonly string[] {
+  try {
+    parseLimits([value])
+  } catch (error) {
+    throw error instanceof Fault ? new InvalidArgumentError(`${error.message}. ${error.remedy}`) : error
+  }
+  return [...known, value]
 }
 
 function port(text: string): number {
@@ -202,12 +234,29 @@ function sessionSeconds(text: string): number {
   return value
 }
 
+/** AWS IoT's names. */
+function securityPolicy(text: string): SecurityPolicy {
+  if (isSecurityPolicy(text)) return text
+  const isOld = OLD_SECURITY_POLICIES.includes(text)
+  const why = isOld ? `${text} allows TLS 1.0 and 1.1, which are not spoken here.` : ''
+  throw new InvalidArgumentError(`${why} Name one of ${SECURITY_POLICIES.join(', ')}.`.trim())
+}
+
 function rate(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Name a whole number from 1 on.')
   return value
 }
 
+function workerCount(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0 || value > WORKERS_MAX)
+    throw new InvalidArgumentError(`Name a whole number from 0 to ${WORKERS_MAX}.`)
+  return value
+}
+
+/** More processes than a machine has cores gain nothing; this is beyond any machine that one registry can feed. */
+const WORKERS_MAX = 64
 const SESSION_EXPIRY_MAX = 604_800
 const EXAMPLES = `
 Examples:

@@ -3,7 +3,7 @@ import type { IoTClient } from '@aws-sdk/client-iot'
 import { faults, messageOf, type Raise } from '@birthmark/foundation/kernel'
 import { fileFault, readTextFile, replaceFileInParts } from '@birthmark/foundation/system'
 import { Command } from 'commander'
-import { type AccountRecord, makeRecord, readAccount } from '../account-records.ts'
+import { type AccountRecord, makeRecord, RECORD_KINDS, readAccount } from '../account/index.ts'
 import { type CloudFlags, onCloud, withClient } from '../cloud-options.ts'
 import { processOutput } from '../output.ts'
 
@@ -24,7 +24,7 @@ const transferFault: Raise<typeof TRANSFER_FAULTS> = faults(TRANSFER_FAULTS)
 /** `birthmark export`: an account as JSON lines. */
 export function exportCommand(): Command {
   return onCloud(new Command('export'))
-    .description('Write policies, templates, certificates and things as JSON lines, without any secret.')
+    .description('Write all that an account holds as JSON lines, without any secret.')
     .requiredOption('--to <file>', 'the file to write')
     .addHelpText('after', '\nExample:\n  birthmark export --to account.jsonl')
     .action(async (flags: CloudFlags & { readonly to: string }) => {
@@ -140,7 +140,7 @@ function damaged(path: string, line: number): never {
 function parseRecord(line: string): AccountRecord | undefined {
   try {
     const { kind, name, content }: Readonly<Record<string, unknown>> = { ...Object(JSON.parse(line)) }
-    const known = KINDS.find((word) => word === kind)
+    const known = RECORD_KINDS.find((word) => word === kind)
     if (known === undefined || typeof name !== 'string' || typeof content !== 'object' || content === null) {
       return undefined
     }
@@ -150,5 +150,4 @@ function parseRecord(line: string): AccountRecord | undefined {
   }
 }
 
-const KINDS = ['policy', 'template', 'certificate', 'thing'] as const
 const SIGNS = { missing: '-', more: '+', different: '~' } as const

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Endpoint } from '@birthmark/device/agent'
 import { type Certificate, parseCertificate } from '@birthmark/foundation/x509'
 import type { CloudAccess } from '../cloud-client.ts'
-import { type Companion, startCompanion } from '../processes.ts'
+import { type CommandOptions, type Companion, startCompanion } from '../processes.ts'
 import { demoFault } from './faults.ts'
 
 /** A cloud in a process of its own, as `birthmark server` runs it. */
@@ -27,12 +27,14 @@ export interface CloudPorts {
  * Starts `birthmark server` on a data directory.
  *
  * @param secretAccessKey The secret of an earlier start on the same directory: the server shows it once.
+ * @param options Further options of the command, by their long names.
  * @throws `PROCESS_DID_NOT_START`, `DEMO_CLOUD_UNREADABLE`
  */
 export async function startCloud(
   folder: string,
   ports: CloudPorts = { mqtt: 0, controlHttp: 0 },
   secretAccessKey?: string,
+  options: CommandOptions = {},
 ): Promise<DemoCloud> {
   const server = await startCompanion(['server'], {
     data: folder,
@@ -40,6 +42,7 @@ export async function startCloud(
     'https-port': 0,
     'control-port': 0,
     'control-http-port': ports.controlHttp,
+    ...options,
   })
   const text = (member: string): string => {
     const value = server.ready[member]

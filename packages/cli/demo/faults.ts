@@ -32,6 +32,16 @@ export const DEMO_FAULTS = {
     message: '{what} was let through and must not be',
     remedy: 'Report this: the cloud did not enforce what it was told.',
   },
+  DEMO_WAY_WRONG: {
+    blame: 'bug',
+    message: 'this way does not do what it shows: {what}',
+    remedy: 'Report this with the data directory (--data).',
+  },
+  DEMO_OPTION_UNFIT: {
+    blame: 'caller',
+    message: '--way {way} takes no --{option}',
+    remedy: 'Leave it out: only the way jitp takes it.',
+  },
   DEMO_REGISTRY_WRONG: {
     blame: 'bug',
     message: 'the registry does not hold what the job made: {what}',

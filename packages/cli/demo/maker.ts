@@ -11,7 +11,8 @@ import { POLICY_NAME } from './documents.ts'
 /** What the device maker gives the cloud so that a vendor's chips provision themselves. */
 export interface Trust {
   readonly policyDocument: string
-  readonly templateBody: string
+  /** Absent: its devices wait for somebody's decision (just-in-time registration). */
+  readonly templateBody?: string
   readonly issuingCa: Certificate
   /** Asks the CA's owner for the certificate that proves possession: the key stays with the owner. */
   readonly prove: (registrationCode: string) => Promise<Certificate>
@@ -38,7 +39,9 @@ export async function trustVendor(client: IoTClient, access: CloudAccess, trust:
         verificationCertificate: proof.toPem(),
         setAsActive: true,
         allowAutoRegistration: true,
-        registrationConfig: { templateBody: trust.templateBody, roleArn: PROVISIONING_ROLE },
+        ...(trust.templateBody === undefined
+          ? {}
+          : { registrationConfig: { templateBody: trust.templateBody, roleArn: PROVISIONING_ROLE } }),
       }),
     ),
   )

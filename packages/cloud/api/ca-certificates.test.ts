@@ -296,17 +296,6 @@ const REFUSALS: readonly RefusalRow[] = [
     /preProvisioningHook/,
   ],
   [
-    'thing groups in a template',
-    () =>
-      client.createProvisioningTemplate({
-        ...template,
-        templateBody: templateBody.replace('"Properties":{', '"Properties":{"ThingGroups":["g"],'),
-      }),
-    'NotImplementedException',
-    501,
-    /ThingGroups/,
-  ],
-  [
     'a template that is no template',
     () => client.createProvisioningTemplate({ ...template, templateBody: '[]' }),
     'InvalidRequestException',

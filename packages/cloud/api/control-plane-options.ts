@@ -1,17 +1,26 @@
+import type { AlarmBook } from '@birthmark/cloud/abuse'
 import type { AttemptSource } from '@birthmark/cloud/front'
 import type { CertificateProvider } from '@birthmark/cloud/provisioning'
 import type { Registry, Scope } from '@birthmark/cloud/registry'
 import type { Clock, Entropy, Log } from '@birthmark/foundation/kernel'
+import type { DataPlane } from './data-plane/data-plane.ts'
 import type { Connectivity } from './operation-types.ts'
 import type { TaskRunner } from './tasks/task.ts'
 
 /** What a control plane works on and with. */
 export interface ControlPlaneOptions {
   readonly registry: Registry
-  readonly attempts: AttemptSource
+  /** Connections and what became of them; of several processes they come a moment later. */
+  readonly attempts: {
+    list(...filter: Parameters<AttemptSource['list']>): Awaitable<ReturnType<AttemptSource['list']>>
+  }
+  /** What was noticed of abuse; nothing when absent. */
+  readonly alarms?: Pick<AlarmBook, 'list'>
   readonly certificateProvider: CertificateProvider
   /** Gives the host name that an account's devices connect to in a region, without a port; `undefined`: not served. */
   readonly endpointAddress: (scope: Scope) => string | undefined
+  /** What the operations of the data plane work on; they are not implemented when absent. */
+  readonly dataPlane?: DataPlane
   /** Runs bulk registration; there is none when absent. */
   readonly tasks?: TaskRunner
   /** Gives the address at which this control plane is reached; for links in its answers. */
@@ -36,3 +45,5 @@ export interface ControlPlaneOptions {
   /** Gives the metrics in Prometheus's text format; there are none when absent. */
   readonly metrics?: () => string
 }
+
+type Awaitable<Value> = Value | Promise<Value>

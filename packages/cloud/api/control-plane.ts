@@ -3,10 +3,11 @@ import type { Scope } from '@birthmark/cloud/registry'
 import { encodeUtf8, type Instant } from '@birthmark/foundation/kernel'
 import { Auditor } from './access/audit.ts'
 import { Permissions } from './access/permissions.ts'
-import { actionOf, isRead, resourcesOf } from './access/resources.ts'
+import { accessesOf, actionOf, isRead, resourcesOf } from './access/resources.ts'
 import { Throttle } from './access/throttle.ts'
 import { claimPage } from './claim-page.ts'
 import type { ControlPlaneOptions } from './control-plane-options.ts'
+import { dataErrorAnswer } from './data-plane/errors.ts'
 import { type Answer, jsonAnswer } from './engine/answer.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import { parseTarget, type Target } from './engine/target.ts'
@@ -19,6 +20,7 @@ import { matchOwn, type OwnRoute, readGiven } from './own/own-api.ts'
 import { readBody } from './read-body.ts'
 import { type Caller, findCaller, requireSignature } from './sigv4/authenticate.ts'
 import { parseClaim } from './sigv4/claim.ts'
+import { KnownKeys } from './sigv4/known-keys.ts'
 
 /** AWS IoT's control plane and Birthmark's own API, for any HTTP server. */
 export interface ControlPlane {
@@ -33,13 +35,19 @@ export interface ControlPlane {
  */
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const throttle = options.throttle === undefined ? undefined : new Throttle()
-  const parts = { options, engine: createEngine(), permissions: new Permissions(), throttle }
+  const parts = {
+    options,
+    engine: createEngine(),
+    permissions: new Permissions(),
+    keys: new KnownKeys(options.registry),
+    throttle,
+  }
   return {
     handle(request, response) {
       const line: Line = { requestId: newUuid(options.entropy), startedAt: options.clock.now(), operation: undefined }
       answerRequest(parts, request, line).then(
         (answer) => finish(options, request, response, line, answer, undefined),
-        (error: unknown) => finish(options, request, response, line, errorAnswer(error), error),
+        (error: unknown) => finish(options, request, response, line, errorAnswer(error, line), error),
       )
     },
   }
@@ -50,6 +58,7 @@ interface Parts {
   readonly options: ControlPlaneOptions
   readonly engine: Engine
   readonly permissions: Permissions
+  readonly keys: KnownKeys
   readonly throttle: Throttle | undefined
 }
 
@@ -59,6 +68,8 @@ interface Line {
   readonly startedAt: Instant
   operation: string | undefined
   accessKeyId?: string
+  /** Whether it is an operation of the data plane, whose errors have another form. */
+  isData?: boolean
 }
 
 /** The main path of a request; what it throws becomes the answer. */
@@ -75,10 +86,10 @@ async function answerRequest(parts: Parts, request: IncomingMessage, line: Line)
   // Step 2: who asks. The body of a stranger's request is not read.
   const claim = parseClaim(request.headersDistinct, target.query)
   const isServed = (scope: Scope): boolean => options.endpointAddress(scope) !== undefined
-  const caller = await findCaller(claim, options.registry, isServed, line.startedAt)
+  const { caller, known } = await findCaller(claim, parts.keys, isServed, line.startedAt)
   line.accessKeyId = caller.key.id
   const body = await readBody(request, options.limits?.requestBytesMax ?? REQUEST_BYTES_MAX)
-  requireSignature(caller.key, claim, { ...target, method, headers: request.headersDistinct, body })
+  requireSignature(known, claim, { ...target, method, headers: request.headersDistinct, body })
 
   // Step 3: do it, and write down what was done or tried.
   const sourceIp = request.socket.remoteAddress ?? ''
@@ -99,7 +110,8 @@ async function answerRequest(parts: Parts, request: IncomingMessage, line: Line)
 /** Gives what is answered to anybody; `undefined` for everything else. */
 function openAnswer(options: ControlPlaneOptions, rawPath: string): Answer | undefined {
   if (rawPath === '/v1/health') return jsonAnswer({ status: 'ok' })
-  if (rawPath === '/v1/claim-page') return claimPage()
+  const page = claimPage(rawPath)
+  if (page !== undefined) return page
   if (rawPath === '/v1/openapi.json') return jsonAnswer(openApiDocument())
   if (rawPath !== '/v1/ready') return undefined
   const isReady = options.isReady?.() ?? true
@@ -134,13 +146,16 @@ async function performRequest(parts: Parts, wanted: Wanted): Promise<Answer> {
   const route = engine.match(method, target.rawPath, caller.service)
   if (route === undefined) throw new AwsException('UnknownOperationException', 'No operation has this method and path.')
   line.operation = route.operation.name
+  if (route.operation.service === 'iotdata') line.isData = true
   parts.throttle?.require(caller.scope, line.operation, line.startedAt)
   const call = { ...options, registry: auditor.registry, now: line.startedAt }
   return engine.perform(route, { query: target.query, headers, body }, call, (operation, input) => {
     const action = actionOf(operation)
     const resources = resourcesOf(operation, input, caller.scope)
     if (!isRead(operation)) auditor.begin(action, resources)
-    permissions.require(caller, action, resources)
+    for (const access of accessesOf(operation, input, caller.scope)) {
+      permissions.require(caller, access.action, access.resources)
+    }
   })
 }
 
@@ -161,7 +176,8 @@ async function performOwn({ options, permissions }: Parts, route: OwnRoute, want
   return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4' }, body: encodeUtf8(text) }
 }
 
-function errorAnswer(error: unknown): Answer {
+function errorAnswer(error: unknown, { isData, requestId }: Line): Answer {
+  if (isData === true) return dataErrorAnswer(error, requestId)
   const { name, status, message, members } = exceptionOf(error)
   return jsonAnswer({ __type: name, message, ...members }, status, { 'x-amzn-errortype': name })
 }
@@ -179,9 +195,11 @@ function finish(
   const length = { 'content-length': String(body.length) }
   const ids = { 'x-amzn-requestid': line.requestId, 'cache-control': 'no-store' }
   response.writeHead(status, { ...ids, ...headers, ...length, ...closing })
-  response.end(body)
+  // Head and body leave in one write when both are text.
+  if (body.length > ONE_WRITE_BYTES_MAX) response.end(body)
+  else response.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), 'latin1')
   request.resume()
-  const { startedAt, ...known } = line
+  const { startedAt, isData: _, ...known } = line
   log.write(error === undefined ? 'info' : levelOf(error), 'api.request', {
     ...known,
     method: request.method,
@@ -191,3 +209,6 @@ function finish(
     ...causeOf(error),
   })
 }
+
+/** Longest body that is joined to its head, in bytes; a longer one is not copied. */
+const ONE_WRITE_BYTES_MAX = 16_384

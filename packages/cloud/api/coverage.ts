@@ -1,3 +1,4 @@
+import { DATA_OPERATIONS } from './data-plane/operations.ts'
 import { loadOperations, type Service } from './engine/model.ts'
 import { OPERATIONS } from './operations/operations.ts'
 import { LIMITATIONS, unsupportedMembers } from './unsupported-members.ts'
@@ -14,9 +15,9 @@ export interface OperationCoverage {
 /** Gives the coverage of every operation, by service and name. */
 export function operationCoverage(): readonly OperationCoverage[] {
   const limitations = new Map(Object.entries(LIMITATIONS))
-  const implemented = new Set(Object.keys(OPERATIONS))
+  const implemented = { iot: OPERATIONS, iotdata: DATA_OPERATIONS, 'iot-jobs-data': {} }
   const coverage = loadOperations().map(({ service, name }): OperationCoverage => {
-    if (service !== 'iot' || !implemented.has(name)) return { service, name, state: 'missing', lacks: [] }
+    if (!Object.hasOwn(implemented[service], name)) return { service, name, state: 'missing', lacks: [] }
     const members = unsupportedMembers(name).map(([member, why]) => `\`${member}\` is refused: ${why}`)
     const limitation = limitations.get(name)
     const lacks = limitation === undefined ? members : [...members, limitation]

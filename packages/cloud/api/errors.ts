@@ -32,10 +32,16 @@ export function levelOf(error: unknown): Level {
   return error.blame === 'peer' || error.blame === 'caller' ? 'info' : 'error'
 }
 
-/** Tells the log what the client is not told: a fault's code and sentence, and where an unforeseen error came from. */
+/**
+ * Tells the log what the client is not told: the code and the sentence of a fault of ours, and where an unforeseen
+ * error came from. Of a fault of the client's it tells the code alone, for the sentence may repeat what was sent.
+ */
 export function causeOf(error: unknown): LogFields {
   if (error === undefined || error instanceof AwsException) return {}
-  if (error instanceof Fault) return { fault: error.code, cause: error.message }
+  if (error instanceof Fault) {
+    const isTheirs = error.blame === 'peer' || error.blame === 'caller'
+    return { fault: error.code, ...(isTheirs ? {} : { cause: error.message }) }
+  }
   const stack = error instanceof Error ? error.stack : undefined
   return { cause: messageOf(error), stack: stack?.slice(0, STACK_CHARACTERS_MAX) }
 }

@@ -38,6 +38,7 @@ export function notFound(message: string): AwsException {
 const FRONT_END_STATUS = {
   AccessDeniedException: 403,
   ExpiredTokenException: 403,
+  ForbiddenException: 403,
   IncompleteSignatureException: 403,
   InvalidSignatureException: 403,
   MissingAuthenticationTokenException: 403,

@@ -8,6 +8,15 @@ import { type Millis, seconds } from '@birthmark/foundation/kernel'
 export const REQUEST_BYTES_MAX = 262_144
 
 /**
+ * Longest body of a request to the data plane at a device endpoint, in bytes: a message of 128 KiB and nothing else. At
+ * the limit: RequestEntityTooLargeException (413), and the connection ends without reading the rest.
+ */
+export const DATA_REQUEST_BYTES_MAX = 131_072
+
+/** Retained messages that one answer lists, at most (AWS IoT API, ListRetainedMessages: 200). */
+export const RETAINED_ROWS_MAX = 200
+
+/**
  * Deepest nesting of structures, lists and maps in a body; no input of the models is deeper than 12. At the limit:
  * SerializationException.
  */

@@ -3,6 +3,7 @@ import type { CertificateProvider } from '@birthmark/cloud/provisioning'
 import type { Scope, ScopedRegistry } from '@birthmark/cloud/registry'
 import type { Entropy, Instant } from '@birthmark/foundation/kernel'
 import type { GetOutputType } from '@smithy/types'
+import type { DataPlane } from './data-plane/data-plane.ts'
 import type { TaskRunner } from './tasks/task.ts'
 
 /** The name of an operation of AWS IoT's control plane, for example `CreateThing`. */
@@ -35,6 +36,8 @@ export interface Call {
   readonly endpointAddress: (scope: Scope) => string | undefined
   /** Gives what is known of the client that connects as a thing; `undefined` when it never did. */
   readonly connectivityOf?: ((scope: Scope, thingName: string) => Connectivity | undefined) | undefined
+  /** What the operations of the data plane work on; they are not implemented when absent. */
+  readonly dataPlane?: DataPlane
   /** Runs bulk registration; absent where none runs. */
   readonly tasks?: TaskRunner
   /** Gives the address at which this control plane is reached. */

@@ -9,6 +9,8 @@ import { AwsException, invalidRequest } from './exceptions.ts'
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
   const declared = Number(request.headers['content-length'] ?? 0)
   if (declared > bytesMax) throw tooLarge(bytesMax)
+  // Without either header there is no body (RFC 9112 §6.3).
+  if (declared === 0 && request.headers['transfer-encoding'] === undefined) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let length = 0
   try {

@@ -4,8 +4,9 @@ import { paginateListAuthorizers, paginateListDomainConfigurations, paginateList
 import { SoftwareSigner, toPem } from '@birthmark/foundation/x509'
 import { startTestControlPlane } from '../../../testing/testkit/control-plane.ts'
 import { type RefusalRow, refuses } from '../../../testing/testkit/refuses.ts'
+import { enabledDomains } from './index.ts'
 
-const { client, scope } = await startTestControlPlane()
+const { client, registry, scope } = await startTestControlPlane()
 const ARN = `arn:aws:iot:${scope.region}:${scope.account}:`
 const roleArn = 'arn:aws:iam::123456789012:role/device'
 const lambdaFunctionArn = 'arn:aws:lambda:eu-central-1:123456789012:function:sign'
@@ -78,6 +79,11 @@ test('domain configurations: beside the server’s own, made, updated, disabled,
   assert.deepEqual(rows, ['factory', 'iot:Data-ATS'])
   const own = await client.describeDomainConfiguration({ domainConfigurationName: 'iot:Data-ATS' })
   assert.deepEqual([own.domainName, own.domainType], ['iot.example.test', 'AWS_MANAGED'])
+  const [served, ...others] = await enabledDomains(registry.in(scope))
+  assert.deepEqual(
+    [served?.configurationName, served?.domainName, served?.securityPolicy, others],
+    ['factory', 'devices.example.com', 'IoTSecurityPolicy_TLS13_1_2_2022_10', []],
+  )
   const removal = client.deleteDomainConfiguration(name)
   await refuses(removal, 'InvalidRequestException', 400, /must be DISABLED/)
   const updated = await client.updateDomainConfiguration({
@@ -87,6 +93,7 @@ test('domain configurations: beside the server’s own, made, updated, disabled,
     tlsConfig: { securityPolicy: 'IoTSecurityPolicy_TLS13_1_3_2022_10' },
   })
   assert.equal(updated.domainConfigurationArn, made.domainConfigurationArn)
+  assert.deepEqual(await enabledDomains(registry.in(scope)), [])
   const disabled = await client.describeDomainConfiguration(name)
   assert.deepEqual(
     [disabled.domainConfigurationStatus, disabled.authorizerConfig, disabled.tlsConfig?.securityPolicy],
@@ -111,11 +118,17 @@ test('there are at most ten domain configurations', async () => {
 
 test('certificate providers: one, made, described, updated, listed, deleted', async () => {
   const name = { certificateProviderName: 'hsm' }
-  const made = await client.createCertificateProvider({
+  const request = {
     ...name,
     lambdaFunctionArn,
-    accountDefaultForOperations: ['CreateCertificateFromCsr'],
-  })
+    accountDefaultForOperations: ['CreateCertificateFromCsr' as const],
+    clientToken: '1'.repeat(36),
+  }
+  const made = await client.createCertificateProvider(request)
+  const repeated = await client.createCertificateProvider(request)
+  assert.equal(repeated.certificateProviderArn, made.certificateProviderArn)
+  const later = client.createCertificateProvider({ ...request, clientToken: '2'.repeat(36) })
+  await refuses(later, 'ResourceAlreadyExistsException', 409, /already exists/)
   assert.equal(made.certificateProviderArn, `${ARN}certificateprovider:hsm`)
   const another = client.createCertificateProvider({
     certificateProviderName: 'other',

@@ -20,9 +20,11 @@ export const LIMITATIONS: { readonly [Name in OperationName]?: string } = {
   CreateAuthorizer: 'authorizers are kept and described; nothing that connects is judged by one',
   CreateCertificateProvider: 'asked in fleet provisioning by CSR alone, as with AWS',
   CreateDomainConfiguration:
-    'domainName is required; server certificates are named, not fetched; authorizers and callbacks are not asked',
+    'the listeners act on domainName, which is required, status and security policy, and show the certificate of the ' +
+    'data directory or one of the authority: the ARNs, authorizers and all other members are kept and described',
   CreateRoleAlias: 'role aliases are kept and described; there is no credentials endpoint',
-  CreateThingType: 'propagating attributes are kept and described; the broker does not add them to messages yet',
+  CreateThingType:
+    'propagating attributes are added over MQTT, not over HTTP; a changed type holds at the next connection',
   DescribeEndpoint: 'of the endpoint types only iot:Data and iot:Data-ATS',
   GetEffectivePolicies: 'no Amazon Cognito identities',
   SetLoggingOptions: LOGS_KEPT,

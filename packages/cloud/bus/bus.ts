@@ -1,4 +1,4 @@
-import type { Delivery, Grant, Message, TopicFilter } from '@birthmark/cloud/mqtt'
+import type { Delivery, Grant, Message, QoS, TopicFilter } from '@birthmark/cloud/mqtt'
 
 /** Takes messages from publishers to receivers: within a process, or between processes and hosts. */
 export interface Bus {
@@ -19,11 +19,20 @@ export interface Bus {
    */
   subscribe(filter: TopicFilter, receiver: Receiver, grant: Grant): void
 
+  /**
+   * Gives what resolves when every subscription that was made is in force for publishers wherever they are, and whoever
+   * subscribed may be told so; `undefined` when it is already. Absent where there is one process.
+   */
+  spread?(): Promise<void> | undefined
+
   /** Ends a subscription; gives false when there was none. */
   unsubscribe(filter: TopicFilter, receiver: Receiver): boolean
 
   /** Ends every subscription of a receiver, as its connection ends. */
   leave(receiver: Receiver): void
+
+  /** Messages given to receivers so far, one for each receiver. Absent where another process gives them. */
+  readonly delivered?: number
 
   /** Tells whether the group of a shared subscription has room for another member, {@link SHARE_MEMBERS_MAX}. */
   mayShare(filter: TopicFilter): boolean
@@ -47,7 +56,7 @@ export interface Receiver {
    * @param qos The lower of the message's and the best matching subscription's.
    * @returns when the receiver keeps the message: what resolves when it is on disk, and rejects when it is not
    */
-  deliver(delivery: Delivery, qos: 0 | 1): void | Promise<void>
+  deliver(delivery: Delivery, qos: QoS): void | Promise<void>
   /** Whether it only keeps messages for a client that is not connected; absent where that cannot be. */
   readonly isAway?: boolean
 }

@@ -2,6 +2,7 @@ import {
   Delivery,
   type Grant,
   isShared,
+  lowerQos,
   type Message,
   parseTopicFilter,
   type Subscribers,
@@ -11,10 +12,12 @@ import {
 } from '@birthmark/cloud/mqtt'
 import type { Entropy } from '@birthmark/foundation/kernel'
 import type { Bus, Receiver } from './bus.ts'
+import { type MergedGrant, marked, mergeGrants } from './marked.ts'
 import { ShareGroups } from './share-groups.ts'
 
 /** The bus of a single process. A message has reached its receivers when {@link publish} returns. */
 export class LocalBus implements Bus {
+  delivered = 0
   readonly #tree: TopicTree<Receiver>
   readonly #groups: ShareGroups
   /** What each receiver subscribes to. */
@@ -38,7 +41,8 @@ export class LocalBus implements Bus {
     let others: Promise<void>[] | undefined
     for (const [receiver, grant] of matches.length === 1 ? only : merged(matches, message)) {
       if (!isWanted(message, receiver, grant)) continue
-      const keeping = receiver.deliver(delivery, message.qos === 0 ? 0 : grant.qos)
+      this.delivered += 1
+      const keeping = receiver.deliver(marked(delivery, grant), lowerQos(message.qos, grant.qos))
       // Receivers that share a store share what they wait for.
       if (keeping === undefined || keeping === kept) continue
       if (kept === undefined) kept = keeping
@@ -72,6 +76,16 @@ export class LocalBus implements Bus {
     return this.#groups.mayJoin(filter)
   }
 
+  /** Gives what a receiver subscribes to. */
+  filtersOf(receiver: Receiver): readonly TopicFilter[] {
+    return [...(this.#filters.get(receiver) ?? [])]
+  }
+
+  /** Gives how many members each group of shared subscriptions has. */
+  shares(): ReadonlyMap<TopicFilter, number> {
+    return this.#groups.sizes()
+  }
+
   #end(filter: TopicFilter, receiver: Receiver): boolean {
     if (!isShared(filter)) return this.#tree.unsubscribe(filter, receiver)
     const { left, emptied } = this.#groups.leave(filter, receiver)
@@ -80,14 +94,14 @@ export class LocalBus implements Bus {
   }
 }
 
-/** Gives each receiver once, with the best of its grants that want the message. */
-function merged(matches: readonly Subscribers<Receiver>[], message: Message): Subscribers<Receiver> {
-  const best = new Map<Receiver, Grant>()
+/** Gives each receiver once, with all of its grants that want the message. */
+function merged(matches: readonly Subscribers<Receiver>[], message: Message): ReadonlyMap<Receiver, MergedGrant> {
+  const best = new Map<Receiver, MergedGrant>()
   for (const subscribers of matches) {
     for (const [receiver, grant] of subscribers) {
+      if (!isWanted(message, receiver, grant)) continue
       const known = best.get(receiver)
-      if (isWanted(message, receiver, grant) && (known === undefined || known.qos < grant.qos))
-        best.set(receiver, grant)
+      best.set(receiver, known === undefined ? grant : mergeGrants(known, grant))
     }
   }
   return best
@@ -98,12 +112,12 @@ function isWanted(message: Message, receiver: Receiver, grant: Grant): boolean {
   return !grant.noLocal || message.publisher === undefined || message.publisher !== receiver.connectionId
 }
 
-/** Gives what a group waits for. */
-function ownFilter(filter: TopicFilter): TopicFilter {
-  return parseTopicFilter(splitShared(filter).filter, NO_LIMITS)
+/** Gives what a group waits for; a filter that is not shared as it is. */
+export function ownFilter(filter: TopicFilter): TopicFilter {
+  return isShared(filter) ? parseTopicFilter(splitShared(filter).filter, NO_LIMITS) : filter
 }
 
 /** The member that gets the message has a grant of its own. */
-const WHATEVER_COMES: Grant = { qos: 1, noLocal: false }
+const WHATEVER_COMES: Grant = { qos: 2, noLocal: false }
 const NO_LIMITS = { topicBytesMax: Number.POSITIVE_INFINITY, topicSlashesMax: Number.POSITIVE_INFINITY }
 const TAKEN: Promise<void> = Promise.resolve()

@@ -1,6 +1,7 @@
-import type { Delivery, Grant, TopicFilter } from '@birthmark/cloud/mqtt'
+import { type Delivery, type Grant, lowerQos, type QoS, type TopicFilter } from '@birthmark/cloud/mqtt'
 import type { Entropy } from '@birthmark/foundation/kernel'
 import { type Receiver, SHARE_GROUPS_MAX, SHARE_MEMBERS_MAX } from './bus.ts'
+import { marked } from './marked.ts'
 
 /** The members of one shared subscription. To the topic tree it is one receiver, which hands each message on. */
 class ShareGroup implements Receiver {
@@ -25,12 +26,12 @@ class ShareGroup implements Receiver {
   }
 
   /** Gives the message to one member (MQTT 5.0 §4.8.2), to one whose client is there if there is any. */
-  deliver(delivery: Delivery, qos: 0 | 1): void | Promise<void> {
+  deliver(delivery: Delivery, qos: QoS): void | Promise<void> {
     const present = [...this.#members].filter(([receiver]) => receiver.isAway !== true)
     const chosen = this.#oneOf(present) ?? this.#oneOf([...this.#members])
     if (chosen === undefined) return undefined
     const [receiver, grant] = chosen
-    return receiver.deliver(delivery, qos === 0 ? 0 : grant.qos)
+    return receiver.deliver(marked(delivery, grant), lowerQos(qos, grant.qos))
   }
 
   /** The bias of the remainder is far below what anybody could see with a hundred members. */
@@ -51,8 +52,12 @@ export class ShareGroups {
   }
 
   mayJoin(filter: TopicFilter): boolean {
-    const group = this.#groups.get(filter)
-    return group === undefined ? this.#groups.size < SHARE_GROUPS_MAX : group.size < SHARE_MEMBERS_MAX
+    return hasRoom(this.sizes(), filter)
+  }
+
+  /** Gives how many members each group has. */
+  sizes(): ReadonlyMap<TopicFilter, number> {
+    return new Map(Array.from(this.#groups, ([filter, { size }]) => [filter, size]))
   }
 
   /** Adds a member, and gives the group if it is new. */
@@ -73,4 +78,10 @@ export class ShareGroups {
     this.#groups.delete(filter)
     return { left: true, emptied: group }
   }
+}
+
+/** Tells whether another member may join a group, by how many members each group has. */
+export function hasRoom(sizes: ReadonlyMap<TopicFilter, number>, filter: TopicFilter): boolean {
+  const size = sizes.get(filter)
+  return size === undefined ? sizes.size < SHARE_GROUPS_MAX : size < SHARE_MEMBERS_MAX
 }

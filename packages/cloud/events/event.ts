@@ -2,4 +2,6 @@
 export interface AwsEvent {
   readonly topic: string
   readonly payload: Readonly<Record<string, unknown>>
+  /** The client that it is about, where rules may ask for it. */
+  readonly clientId?: string | undefined
 }

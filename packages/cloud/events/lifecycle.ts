@@ -19,6 +19,7 @@ export type DisconnectReason =
   | 'SERVER_INITIATED_DISCONNECT'
   | 'API_INITIATED_DISCONNECT'
   | 'THROTTLED'
+  | 'WEBSOCKET_TTL_EXPIRATION'
 
 /** Who connected, and when. */
 export interface PresenceFacts {

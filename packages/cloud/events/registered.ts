@@ -9,6 +9,7 @@ export interface RegisteredFacts {
   readonly account: string
   readonly at: Instant
   readonly registeredAt: Instant
+  readonly clientId: string | undefined
 }
 
 /**
@@ -18,6 +19,7 @@ export interface RegisteredFacts {
 export function registeredEvent(facts: RegisteredFacts): AwsEvent {
   const { certificateId, caCertificateId, certificateStatus, account, at, registeredAt } = facts
   return {
+    clientId: facts.clientId,
     topic: `$aws/events/certificates/registered/${caCertificateId}`,
     payload: {
       certificateId,

@@ -8,11 +8,13 @@ import { type AttemptCauseContext, attemptCause } from './attempt-causes.ts'
 import type { AttemptRecord } from './attempt-log.ts'
 import type { Authorities } from './authorities.ts'
 import type { ClientCertificate } from './client-certificate.ts'
+import type { ConnectRates } from './connect-rates.ts'
 import type { Elsewhere } from './elsewhere.ts'
 import { frontFault } from './faults.ts'
 import type { EndpointNames } from './front-options.ts'
 import type { BoundIdentity, Identities } from './identity.ts'
-import type { Presence } from './presence.ts'
+import type { KeyReads, SignedKey } from './key-identity.ts'
+import type { PresencePort } from './presence.ts'
 
 /** Judges one thing: gives a refusal, or notes in the admission what it found and lets the next step go on. */
 export type AdmissionStep = (
@@ -31,16 +33,22 @@ export interface Refusal {
 export interface AdmissionPorts {
   readonly registry: ScopedRegistry
   readonly identities: Identities
+  readonly keys: KeyReads
   readonly authorities: Authorities
   readonly names: EndpointNames
   readonly elsewhere: Elsewhere
+  /** How often each client identifier is let in, and the rate. */
+  readonly connectRates: ConnectRates
+  readonly connectsPerSecond: number
   readonly profile: BrokerProfile
   /** What a 3.1.1 client sees when its policy denies iot:Connect: nothing (AWS IoT) or CONNACK 5. */
   readonly deniedConnect: 'close' | 'connack'
   /** Whether a device that its first connection has provisioned is let in, or connects again (AWS IoT). */
   readonly firstConnection: 'close' | 'inline'
+  /** What becomes of a certificate of the thing that has the same key as a new one. */
+  readonly sameKey: 'add' | 'replace'
   readonly bus: Bus
-  readonly presence: Presence
+  readonly presence: PresencePort
   readonly templates: TemplateCache
   readonly clock: Clock
   readonly entropy: Entropy
@@ -52,6 +60,10 @@ export interface Presented {
   readonly sni: string | undefined
   readonly alpn: string | undefined
   readonly certificate: ClientCertificate | undefined
+  /** The access key that signed the request of its WebSocket; then its certificate, if any, counts for nothing. */
+  readonly signedBy?: SignedKey
+  /** Whether it asks to be judged by a custom authorizer (AWS IoT Core developer guide, custom authentication). */
+  readonly asksAuthorizer?: boolean
   /** Gives the certificate of the issuer, DER, if the client sent it along; asked only to explain a refusal. */
   readonly issuerSent: () => Uint8Array | undefined
 }
@@ -62,7 +74,8 @@ export interface Admission {
   /** Absent on the listener without TLS. */
   readonly presented: Presented | undefined
   readonly remoteAddress: string
-  readonly connect: Connect
+  /** Absent for a request over HTTP, which has none. */
+  readonly connect: Connect | undefined
   certificate?: ClientCertificate
   /** The certificate as the registry knows it; absent when it does not. */
   record?: CertificateRecord

@@ -12,12 +12,24 @@ import {
   requireEndpointName,
   requireValidNow,
 } from './judge-certificate.ts'
-import { acceptMqttConnect, authorizeConnect, authorizeWill, bindToPolicies } from './judge-connect.ts'
+import {
+  acceptMqttConnect,
+  authorizeConnect,
+  authorizeWill,
+  bindToLocal,
+  bindToPolicies,
+  refuseAuthorizer,
+  requireRate,
+} from './judge-connect.ts'
+import { bindToKey } from './judge-key.ts'
+import type { SignedKey } from './key-identity.ts'
+import { LOCAL_PRINCIPAL } from './local-identity.ts'
 import { causeOfError } from './mqtt-causes.ts'
 import { registerFirstConnection } from './register-first-connection.ts'
 
 /** Everything a client that has sent its CONNECT goes through before it becomes a session, in this order. */
 const ADMISSION: readonly AdmissionStep[] = [
+  refuseAuthorizer,
   requireClientCertificate,
   findCertificate,
   findIssuer,
@@ -29,13 +41,43 @@ const ADMISSION: readonly AdmissionStep[] = [
   bindToPolicies,
   authorizeConnect,
   authorizeWill,
+  requireRate,
 ]
 
-/** The same on the listener without TLS, where nobody is asked who they are. */
-const PLAIN_ADMISSION: readonly AdmissionStep[] = [acceptMqttConnect]
+/** The same for a client that speaks HTTP, which has no CONNECT: what concerns its certificate. */
+export const CERTIFICATE_ADMISSION: readonly AdmissionStep[] = [
+  requireClientCertificate,
+  findCertificate,
+  findIssuer,
+  requireValidNow,
+  requireEndpointName,
+  registerFirstConnection,
+  requireActive,
+]
 
-/** The certificate of a client and what binds it; anybody at all on the listener without TLS. */
-export type Principal = { readonly id: CertificateId; readonly identity: BoundIdentity } | 'anybody'
+/** The same for a client whose WebSocket was opened by a request that an access key signed. */
+const KEY_ADMISSION: readonly AdmissionStep[] = [
+  acceptMqttConnect,
+  bindToKey,
+  authorizeConnect,
+  authorizeWill,
+  requireRate,
+]
+
+/** The same on the listener without TLS, whose clients show nothing: they are one principal. */
+const PLAIN_ADMISSION: readonly AdmissionStep[] = [
+  acceptMqttConnect,
+  bindToLocal,
+  authorizeConnect,
+  authorizeWill,
+  requireRate,
+]
+
+/** The certificate or the access key of a client and what binds it; `local` on the listener without TLS. */
+export type Principal =
+  | { readonly kind: 'certificate'; readonly id: CertificateId; readonly identity: BoundIdentity }
+  | { readonly kind: 'access-key'; readonly id: string; readonly key: SignedKey; readonly identity: BoundIdentity }
+  | { readonly kind: 'local'; readonly id: typeof LOCAL_PRINCIPAL; readonly identity: BoundIdentity }
 
 /** What became of a client. */
 export type Admitted =
@@ -45,30 +87,39 @@ export type Admitted =
 /** Takes a client through its admission. Never rejects: what fails here is the server's fault and refused as such. */
 export async function admit(admission: Admission, ports: AdmissionPorts): Promise<Admitted> {
   try {
-    for (const step of admission.presented === undefined ? PLAIN_ADMISSION : ADMISSION) {
+    for (const step of stepsFor(admission)) {
       const refusal = await step(admission, ports)
       if (refusal === undefined) continue
       if (AUTHORIZATION_FAILURES.has(refusal.cause.code)) tellFailure(admission, ports)
       return { ok: false, refusal }
     }
     const accepted = found(admission, 'accepted')
-    if (admission.presented === undefined) return { ok: true, accepted, principal: 'anybody' }
-    return {
-      ok: true,
-      accepted,
-      principal: { id: found(admission, 'certificate').id, identity: found(admission, 'identity') },
-    }
+    return { ok: true, accepted, principal: principalOf(admission) }
   } catch (error) {
     ports.log.write('error', 'front.admission-failed', { attempt: admission.attempt.id, why: messageOf(error) })
     return { ok: false, refusal: { cause: causeOfError(error), answer: undefined } }
   }
 }
 
+function stepsFor({ presented }: Admission): readonly AdmissionStep[] {
+  if (presented === undefined) return PLAIN_ADMISSION
+  return presented.signedBy === undefined ? ADMISSION : KEY_ADMISSION
+}
+
+function principalOf(admission: Admission): Principal {
+  const { presented } = admission
+  const identity = found(admission, 'identity')
+  if (presented === undefined) return { kind: 'local', id: LOCAL_PRINCIPAL, identity }
+  const key = presented.signedBy
+  if (key !== undefined) return { kind: 'access-key', id: key.id, key, identity }
+  return { kind: 'certificate', id: found(admission, 'certificate').id, identity }
+}
+
 function tellFailure(
   { attempt, connect, record, remoteAddress }: Admission,
   { clock, presence }: AdmissionPorts,
 ): void {
-  if (record === undefined) return
+  if (record === undefined || connect === undefined) return
   presence.failed({
     clientId: connect.clientId,
     at: clock.now(),

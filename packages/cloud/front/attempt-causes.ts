@@ -15,6 +15,11 @@ export function attemptCause(code: AttemptCauseCode, context: AttemptCauseContex
   return { code, reason: fill(reason, context), remedy: fill(remedy, context) }
 }
 
+/** Tells whether `code` is the code of a cause. */
+export function isAttemptCauseCode(code: string): code is AttemptCauseCode {
+  return Object.hasOwn(ATTEMPT_CAUSES, code)
+}
+
 function fill(sentence: string, context: AttemptCauseContext): string {
   return sentence.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const text = String(context[name] ?? 'unknown')
@@ -32,7 +37,7 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
     remedy: 'Let the client use TLS: mqtts:// or https://, with the root of this endpoint and its own certificate.',
   },
   TLS_VERSION_UNSUPPORTED: {
-    reason: 'The client offers {versions}, and this endpoint speaks TLS 1.2 and 1.3.',
+    reason: 'The client offers {versions}, and this endpoint speaks TLS 1.2 or 1.3, as its security policy says.',
     remedy: 'Let the client use TLS 1.2 or 1.3; an old TLS library has to be renewed.',
   },
   TLS_CIPHER_UNSUPPORTED: {
@@ -62,6 +67,14 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
   NO_CLIENT_CERTIFICATE: {
     reason: 'The client showed no certificate in the TLS handshake, and MQTT needs one here.',
     remedy: 'Give the client its certificate and private key; user names and custom authorizers are not accepted.',
+  },
+  AUTHORIZER_UNSUPPORTED: {
+    reason: 'The client asks to be let in by a custom authorizer, and this endpoint asks none.',
+    remedy: 'Connect with a client certificate (ALPN x-amzn-mqtt-ca, or port 8883), or with SigV4 over WebSocket.',
+  },
+  SIGNATURE_REFUSED: {
+    reason: 'The request is not signed (SigV4) as it must be: {why}.',
+    remedy: 'Sign as iotdevicegateway for /mqtt and as iotdata for HTTP, with a key of this server; check the clock.',
   },
   CLIENT_CERTIFICATE_UNREADABLE: {
     reason: 'The client’s certificate cannot be used: {why}.',
@@ -150,15 +163,55 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
     remedy: 'Reconnect: the device is provisioned.',
   },
   PROVISIONING_FAILED: {
-    reason: 'Provisioning certificate {certificateId} failed: {why}.',
+    reason: 'Provisioning {what} failed: {why}.',
     remedy: '{remedy}',
   },
   TEMPLATE_INVALID: {
-    reason: 'Provisioning certificate {certificateId} failed, because of its template: {why}.',
+    reason: 'Provisioning {what} failed, because of its template: {why}.',
     remedy: '{remedy}',
   },
   PARAMETER_MISSING: {
-    reason: 'Provisioning certificate {certificateId} failed, for want of a parameter: {why}.',
+    reason: 'Provisioning {what} failed, for want of a parameter: {why}.',
+    remedy: '{remedy}',
+  },
+  PROVISIONING_REQUEST_INVALID: {
+    reason: 'A request to provision {what} was refused: {why}.',
+    remedy: '{remedy}',
+  },
+  CLAIM_OUTSIDE_ALLOW_LIST: {
+    reason: 'Provisioning {what} was refused: {why}.',
+    remedy: '{remedy}',
+  },
+  CLAIM_EXHAUSTED: {
+    reason: 'Provisioning {what} was refused: {why}.',
+    remedy: '{remedy}',
+  },
+  CLAIM_BRAKED: {
+    reason: 'Provisioning {what} is braked, as if the claim had leaked: {why}.',
+    remedy: 'See `birthmark alarms`; an honest device connects again and goes on. Replace a claim that has leaked.',
+  },
+  THING_TAKEN: {
+    reason: 'Provisioning {what} was refused: {why}.',
+    remedy: '{remedy}',
+  },
+  OWNERSHIP_TOKEN_EXPIRED: {
+    reason: 'Provisioning {what} was refused: {why}.',
+    remedy: '{remedy}',
+  },
+  OWNERSHIP_TOKEN_INVALID: {
+    reason: 'Provisioning {what} was refused: {why}.',
+    remedy: '{remedy}',
+  },
+  HOOK_REFUSED: {
+    reason: 'Provisioning {what} was refused: {why}.',
+    remedy: '{remedy}',
+  },
+  HOOK_SLOW: {
+    reason: 'Provisioning {what} was refused: {why}.',
+    remedy: '{remedy}',
+  },
+  HOOK_FAILED: {
+    reason: 'Provisioning {what} was refused: {why}.',
     remedy: '{remedy}',
   },
   REGISTERED_PENDING_ACTIVATION: {
@@ -181,6 +234,10 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
     reason: 'The client id was refused: {why}.',
     remedy: '{remedy}',
   },
+  CLIENT_ID_TOO_FAST: {
+    reason: 'The client id connects too fast: {why}.',
+    remedy: '{remedy}',
+  },
   CLIENT_ID_TAKEN_OVER: {
     reason: 'Another connection came with the same client id, {clientId}, and replaced this one.',
     remedy: 'Give each device a client id of its own; if the device itself reconnected, nothing is wrong.',
@@ -201,9 +258,33 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
     reason: '{why}',
     remedy: 'Correct the policies of the certificate (resource topicfilter/), or the topic filter.',
   },
+  POLICY_DENIED_REQUEST: {
+    reason: '{why}',
+    remedy: 'Correct the policies of the certificate, or what the client asks for.',
+  },
   NO_POLICY_ATTACHED: {
     reason: 'Certificate {certificateId} is ACTIVE and has no policy, so it may do nothing.',
     remedy: 'Attach a policy that allows iot:Connect (AttachPolicy), then reconnect.',
+  },
+  HTTP_EXPECTED: {
+    reason: 'The client does not speak HTTP, and by its application protocol (ALPN) it should here: {why}.',
+    remedy: 'Let a client of MQTT offer the ALPN x-amzn-mqtt-ca on this port, or connect to the MQTT port.',
+  },
+  HTTP_REQUEST_REFUSED: {
+    reason: 'The request was refused: {why}.',
+    remedy: 'Correct the request as the answer says; the operations are those of AWS IoT’s data plane.',
+  },
+  HTTP_REQUEST_TIMEOUT: {
+    reason: 'The client sent no whole request over HTTP: {why}.',
+    remedy: 'Check the network; a client of MQTT has to offer the ALPN x-amzn-mqtt-ca on this port.',
+  },
+  WEBSOCKET_REFUSED: {
+    reason: 'The request to open a WebSocket was refused: {why}.',
+    remedy: 'Open it with GET /mqtt, version 13, and the subprotocol mqtt.',
+  },
+  WEBSOCKET_EXPIRED: {
+    reason: 'A WebSocket that was signed by the access key {key} has reached the end of its time: {why}.',
+    remedy: 'Connect again, with a new signature.',
   },
   MQTT_PROTOCOL_ERROR: {
     reason: 'The client broke a rule of MQTT: {why}.',

@@ -13,7 +13,7 @@ const ORIGIN = { listener: 'mqtt', remoteAddress: '192.0.2.1' } as const
 const SCOPE = { account: '111122223333', region: 'eu-central-1' }
 const COUNTS = { bytesIn: 0, bytesOut: 0 }
 
-function openLog(limits = { attemptsMax: 3, stepsPerAttemptMax: 2 }, log = silentLog) {
+function openLog(limits = { attemptsMax: 3, refusedAttemptsMax: 3, stepsPerAttemptMax: 2 }, log = silentLog) {
   const clock = new ManualTime()
   return { clock, attempts: new AttemptLog({ clock, entropy: systemEntropy, log, limits, defaultScope: SCOPE }) }
 }
@@ -38,7 +38,7 @@ test('a list holds at most what was asked for, at most 1000, and never more than
       fc.integer({ min: 1, max: 8 }),
       fc.integer({ min: 1, max: 2000 }),
       (opened, kept, limit) => {
-        const { attempts } = openLog({ attemptsMax: kept, stepsPerAttemptMax: 1 })
+        const { attempts } = openLog({ attemptsMax: kept, refusedAttemptsMax: 1, stepsPerAttemptMax: 1 })
         for (let count = 0; count < opened; count++) attempts.open(ORIGIN)
         assert.equal(attempts.list({ limit }).length, Math.min(opened, kept, limit))
       },
@@ -102,6 +102,8 @@ test('the first cause stays, and one wide event is logged at the end', () => {
   assert.partialDeepStrictEqual(events[0], {
     clientId: 'press-7',
     code: 'POLICY_DENIED_PUBLISH',
+    reason: 'no',
+    remedy: 'Correct the policies of the certificate, or the topic.',
     bytesIn: 3,
     bytesOut: 4,
   })
@@ -116,4 +118,19 @@ test('values in a cause are cut, and a missing one is named so', () => {
 test('docs/reference/attempts.md says what the table says', async () => {
   const page = await readFile(new URL('../../../docs/reference/attempts.md', import.meta.url), 'utf8')
   assert.equal(page, attemptsReference(), 'out of date: run npm run docs')
+})
+
+test('attempts that were refused after TLS stay, however many come after them', () => {
+  const { attempts } = openLog()
+  const refused = Array.from({ length: 4 }, () => {
+    const record = attempts.open(ORIGIN)
+    record.show({ tlsVersion: 'TLSv1.3' })
+    record.blame(attemptCause('NO_CLIENT_CERTIFICATE'))
+    record.end('refused', '', COUNTS)
+    return record.id
+  })
+  for (let count = 0; count < 50; count++) attempts.open(ORIGIN).end(count % 2 === 0 ? 'refused' : 'ended', '', COUNTS)
+  const listed = attempts.list({}).map(({ id }) => id)
+  assert.equal(listed.length, 6)
+  assert.deepEqual(listed.slice(3), refused.slice(1).toReversed())
 })

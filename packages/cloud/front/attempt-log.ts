@@ -1,7 +1,9 @@
 import type { Scope } from '@birthmark/cloud/registry'
 import { type Clock, type Entropy, type Log, millis } from '@birthmark/foundation/kernel'
 import type { Attempt, AttemptCause, AttemptFilter, AttemptSource, AttemptStep, AttemptStepName } from './attempt.ts'
+import type { AttemptKeeper, AttemptStage } from './attempt-keeper.ts'
 import type { FrontLimits } from './limits.ts'
+import { packSteps, unpackSteps } from './packed-steps.ts'
 import { randomUuid } from './uuid.ts'
 
 /** What an attempt log needs. */
@@ -9,36 +11,79 @@ export interface AttemptLogOptions {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly log: Log
-  readonly limits: Pick<FrontLimits, 'attemptsMax' | 'stepsPerAttemptMax'>
+  readonly limits: Pick<FrontLimits, 'attemptsMax' | 'refusedAttemptsMax' | 'stepsPerAttemptMax'>
+  /** Keeps those that were refused on disk; none are when absent. */
+  readonly keeper?: AttemptKeeper
   /** Where a connection belongs until its client has sent a server name. */
   readonly defaultScope: Scope
 }
 
-/** The attempts of this process, in memory: the newest of them. */
+/**
+ * The attempts of this process, in memory: the newest of them, and in a ring of their own the newest of those that were
+ * refused after TLS. No crowd of strangers, and no fleet that comes back, pushes these out.
+ */
 export class AttemptLog implements AttemptSource {
   readonly #options: AttemptLogOptions
-  /** A ring: the attempt with number n stands at n modulo its size. */
-  readonly #ring: AttemptRecord[] = []
+  readonly #all: Ring
+  readonly #refused: Ring
+  readonly #onRefused = (record: AttemptRecord): void => this.#keep(record)
   #opened = 0
 
   constructor(options: AttemptLogOptions) {
     this.#options = options
+    this.#all = new Ring(options.limits.attemptsMax)
+    this.#refused = new Ring(options.limits.refusedAttemptsMax)
   }
 
   /** Begins the record of a connection. */
   open(origin: Pick<Attempt, 'listener' | 'remoteAddress'>): AttemptRecord {
-    const record = new AttemptRecord(origin, this.#options)
-    this.#ring[this.#opened % this.#options.limits.attemptsMax] = record
     this.#opened++
+    const record = new AttemptRecord(origin, this.#options, this.#opened, this.#onRefused)
+    this.#all.push(record)
     return record
   }
 
   list(filter: AttemptFilter): readonly Attempt[] {
-    const found: Attempt[] = []
-    const wanted = Math.min(filter.limit ?? LIST_DEFAULT, LIST_MAX)
-    for (let back = 1; back <= this.#ring.length && found.length < wanted; back++) {
-      const record = this.#ring[(this.#opened - back) % this.#options.limits.attemptsMax]
-      if (record?.matches(filter)) found.push(record.snapshot())
+    const limit = Math.min(filter.limit ?? LIST_DEFAULT, LIST_MAX)
+    const fitting = [...this.#all.newestFirst(filter, limit), ...this.#refused.newestFirst(filter, limit)]
+    const ordered = [...new Set(fitting)].toSorted((left, right) => right.number - left.number)
+    const found = ordered.slice(0, limit).map((record) => record.snapshot())
+    if (found.length >= limit || this.#options.keeper === undefined) return found
+    // What is on disk is of this process too, as far as it was refused.
+    const known = new Set(fitting.map(({ id }) => id))
+    const kept = this.#options.keeper.list({ ...filter, limit: limit + known.size })
+    return [...found, ...kept.filter(({ id }) => !known.has(id))]
+      .toSorted((left, right) => right.startedAt - left.startedAt)
+      .slice(0, limit)
+  }
+
+  #keep(record: AttemptRecord): void {
+    if (record.stage === 'after-tls') this.#refused.push(record)
+    this.#options.keeper?.keep(record.snapshot(), record.stage)
+  }
+}
+
+/** The newest records, so many at most. */
+class Ring {
+  readonly #size: number
+  /** The record that was pushed as the n-th stands at n modulo the size. */
+  readonly #records: AttemptRecord[] = []
+  #pushed = 0
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  push(record: AttemptRecord): void {
+    this.#records[this.#pushed % this.#size] = record
+    this.#pushed++
+  }
+
+  newestFirst(filter: AttemptFilter, limit: number): readonly AttemptRecord[] {
+    const found: AttemptRecord[] = []
+    for (let back = 1; back <= this.#records.length && found.length < limit; back++) {
+      const record = this.#records[(this.#pushed - back) % this.#size]
+      if (record?.matches(filter)) found.push(record)
     }
     return found
   }
@@ -50,20 +95,39 @@ export type Shown = Partial<Pick<Attempt, 'sni' | 'alpn' | 'tlsVersion' | 'certi
 /** The record of one connection while it is written. */
 export class AttemptRecord {
   readonly id: string
+  /** Counts the attempts of this process. */
+  readonly number: number
   readonly #options: AttemptLogOptions
+  readonly #onRefused: (record: AttemptRecord) => void
   readonly #origin: Pick<Attempt, 'listener' | 'remoteAddress' | 'startedAt'>
-  readonly #steps: AttemptStep[] = []
-  #stepsLeftOut = 0
+  /** Steps that nobody is likely to look at soon. */
+  #packed = ''
+  /** Those after them. */
+  #recent: AttemptStep[] = []
+  #stepCount = 0
   #scope: Scope
-  #shown: Shown = {}
+  #shown: Shown = NOTHING_SHOWN
   #outcome: Attempt['outcome'] = 'open'
   #cause: AttemptCause | undefined
 
-  constructor(origin: Pick<Attempt, 'listener' | 'remoteAddress'>, options: AttemptLogOptions) {
+  constructor(
+    origin: Pick<Attempt, 'listener' | 'remoteAddress'>,
+    options: AttemptLogOptions,
+    number: number,
+    onRefused: (record: AttemptRecord) => void,
+  ) {
     this.id = randomUuid(options.entropy)
+    this.number = number
+    this.#onRefused = onRefused
     this.#options = options
     this.#scope = options.defaultScope
     this.#origin = { listener: origin.listener, remoteAddress: origin.remoteAddress, startedAt: options.clock.now() }
+  }
+
+  /** How far it has come by now. */
+  get stage(): AttemptStage {
+    const hasMet = this.#shown.tlsVersion !== undefined || this.#origin.listener === 'mqtt-plain'
+    return hasMet ? 'after-tls' : 'before-tls'
   }
 
   /** Notes where the client belongs. */
@@ -73,17 +137,28 @@ export class AttemptRecord {
 
   /** Notes what the client showed. */
   show(shown: Shown): void {
-    this.#shown = { ...this.#shown, ...shown }
+    const before = this.#shown
+    this.#shown = {
+      sni: shown.sni ?? before.sni,
+      alpn: shown.alpn ?? before.alpn,
+      tlsVersion: shown.tlsVersion ?? before.tlsVersion,
+      certificateId: shown.certificateId ?? before.certificateId,
+      clientId: shown.clientId ?? before.clientId,
+    }
   }
 
   /** Appends a step; `detail` is for people and is cut to {@link STEP_DETAIL_CHARACTERS_MAX}. */
   step(step: AttemptStepName, detail: string): void {
     if (this.#outcome !== 'open') return
-    if (this.#steps.length >= this.#options.limits.stepsPerAttemptMax) {
-      this.#stepsLeftOut++
-      return
-    }
-    this.#steps.push({ after: this.#elapsed(), step, detail: cut(detail) })
+    this.#stepCount++
+    if (this.#stepCount > this.#options.limits.stepsPerAttemptMax) return
+    this.#recent.push({ after: this.#elapsed(), step, detail: cut(detail) })
+  }
+
+  /** Keeps the steps so far in little memory: nothing is likely to follow for a while. */
+  rest(): void {
+    this.#packed = [this.#packed, packSteps(this.#recent)].join('')
+    this.#recent = []
   }
 
   /** Keeps the first cause; later ones are consequences. */
@@ -95,7 +170,8 @@ export class AttemptRecord {
   end(outcome: 'refused' | 'ended', detail: string, counts: { bytesIn: number; bytesOut: number }): void {
     if (this.#outcome !== 'open') return
     this.#outcome = outcome
-    this.#steps.push({ after: this.#elapsed(), step: 'end', detail: cut(this.#withLeftOut(detail)) })
+    this.#recent.push({ after: this.#elapsed(), step: 'end', detail: cut(this.#withLeftOut(detail)) })
+    this.rest()
     this.#options.log.write(this.#cause?.code === 'SERVER_ERROR' ? 'error' : 'info', 'front.connection', {
       attempt: this.id,
       listener: this.#origin.listener,
@@ -106,9 +182,12 @@ export class AttemptRecord {
       certificateId: this.#shown.certificateId,
       outcome,
       code: this.#cause?.code,
+      reason: this.#cause?.reason,
+      remedy: this.#cause?.remedy,
       ms: this.#elapsed(),
       ...counts,
     })
+    if (outcome === 'refused') this.#onRefused(this)
   }
 
   matches({ scope, certificateId, clientId, outcome }: AttemptFilter): boolean {
@@ -130,7 +209,7 @@ export class AttemptRecord {
       account: this.#scope.account,
       region: this.#scope.region,
       ...shown,
-      steps: [...this.#steps],
+      steps: [...unpackSteps(this.#packed), ...this.#recent],
       outcome: this.#outcome,
       cause: this.#cause,
     }
@@ -141,12 +220,21 @@ export class AttemptRecord {
   }
 
   #withLeftOut(detail: string): string {
-    return this.#stepsLeftOut === 0 ? detail : `${detail} (${this.#stepsLeftOut} more steps are not recorded)`
+    const leftOut = this.#stepCount - this.#options.limits.stepsPerAttemptMax
+    return leftOut <= 0 ? detail : `${detail} (${leftOut} more steps are not recorded)`
   }
 }
 
 function cut(text: string): string {
   return text.length <= STEP_DETAIL_CHARACTERS_MAX ? text : `${text.slice(0, STEP_DETAIL_CHARACTERS_MAX - 1)}…`
+}
+
+const NOTHING_SHOWN: Shown = {
+  sni: undefined,
+  alpn: undefined,
+  tlsVersion: undefined,
+  certificateId: undefined,
+  clientId: undefined,
 }
 
 /** Longest text of one step, in characters; longer ones are cut. */

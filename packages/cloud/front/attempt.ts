@@ -34,18 +34,27 @@ export interface AttemptStep {
 }
 
 /** What a step was about, in the order in which a connection comes to it. */
-export type AttemptStepName =
-  | 'tls'
-  | 'client-certificate'
-  | 'issuer'
-  | 'connect'
-  | 'provisioning'
-  | 'certificate-status'
-  | 'policy'
-  | 'session'
-  | 'publish'
-  | 'subscribe'
-  | 'end'
+export type AttemptStepName = (typeof STEP_NAMES)[number]
+
+const STEP_NAMES = [
+  'tls',
+  'client-certificate',
+  'issuer',
+  'http',
+  'connect',
+  'provisioning',
+  'certificate-status',
+  'policy',
+  'session',
+  'publish',
+  'subscribe',
+  'end',
+] as const
+
+/** Tells whether `name` is the name of a step. */
+export function isAttemptStepName(name: string): name is AttemptStepName {
+  return STEP_NAMES.some((each) => each === name)
+}
 
 /** Why a connection was refused or ended, and what to do about it. */
 export interface AttemptCause {
@@ -68,6 +77,8 @@ export type AttemptCauseCode =
   | 'TLS_HANDSHAKE_FAILED'
   | 'TLS_HANDSHAKE_TIMEOUT'
   | 'NO_CLIENT_CERTIFICATE'
+  | 'AUTHORIZER_UNSUPPORTED'
+  | 'SIGNATURE_REFUSED'
   | 'CLIENT_CERTIFICATE_UNREADABLE'
   | 'ISSUER_NOT_REGISTERED'
   | 'CHAIN_INCOMPLETE'
@@ -90,17 +101,34 @@ export type AttemptCauseCode =
   | 'PROVISIONING_FAILED'
   | 'TEMPLATE_INVALID'
   | 'PARAMETER_MISSING'
+  | 'PROVISIONING_REQUEST_INVALID'
+  | 'CLAIM_OUTSIDE_ALLOW_LIST'
+  | 'CLAIM_EXHAUSTED'
+  | 'CLAIM_BRAKED'
+  | 'THING_TAKEN'
+  | 'OWNERSHIP_TOKEN_EXPIRED'
+  | 'OWNERSHIP_TOKEN_INVALID'
+  | 'HOOK_REFUSED'
+  | 'HOOK_SLOW'
+  | 'HOOK_FAILED'
   | 'REGISTERED_PENDING_ACTIVATION'
   | 'CONNECT_EXPECTED'
   | 'CONNECT_TIMEOUT'
   | 'CONNECT_PROTOCOL_VERSION'
   | 'CLIENT_ID_INVALID'
+  | 'CLIENT_ID_TOO_FAST'
   | 'CLIENT_ID_TAKEN_OVER'
   | 'CONNECTION_DELETED'
   | 'POLICY_DENIED_CONNECT'
   | 'POLICY_DENIED_PUBLISH'
   | 'POLICY_DENIED_SUBSCRIBE'
+  | 'POLICY_DENIED_REQUEST'
   | 'NO_POLICY_ATTACHED'
+  | 'HTTP_EXPECTED'
+  | 'HTTP_REQUEST_REFUSED'
+  | 'HTTP_REQUEST_TIMEOUT'
+  | 'WEBSOCKET_REFUSED'
+  | 'WEBSOCKET_EXPIRED'
   | 'MQTT_PROTOCOL_ERROR'
   | 'MQTT_LIMIT_REACHED'
   | 'MQTT_FEATURE_UNSUPPORTED'

@@ -1,10 +1,12 @@
 import type { CertificateId } from '@birthmark/cloud/registry'
+import type { Presented } from './admission-step.ts'
 import type { AttemptCause } from './attempt.ts'
 import { type LiveConnection, type Revocation, revocationCause } from './live-connections.ts'
 
 /** A client in its admission, entered among the live connections so that no change of the registry passes it by. */
 export class Candidate implements LiveConnection {
   readonly certificateId: CertificateId | undefined
+  readonly accessKeyId: string | undefined
   readonly clientId: string
   readonly thingName = undefined
   readonly bound = undefined
@@ -13,8 +15,10 @@ export class Candidate implements LiveConnection {
   /** Why it must not be admitted any more. */
   revoked: AttemptCause | undefined
 
-  constructor(certificateId: CertificateId | undefined, clientId: string) {
-    this.certificateId = certificateId
+  /** @param presented What it showed in TLS; a signature counts and a certificate beside it does not. */
+  constructor(presented: Pick<Presented, 'certificate' | 'signedBy'> | undefined, clientId: string) {
+    this.accessKeyId = presented?.signedBy?.id
+    this.certificateId = this.accessKeyId === undefined ? presented?.certificate?.id : undefined
     this.clientId = clientId
   }
 

@@ -36,6 +36,15 @@ export function readClientHello(bytes: Uint8Array): ClientHello | undefined {
   }
 }
 
+/** Tells whether these bytes will not become more of a ClientHello: it is all there, too long, or none. */
+export function isWholeHello(bytes: Uint8Array): boolean {
+  const record = new Cursor(bytes)
+  if ((record.number(1) ?? HANDSHAKE_RECORD) !== HANDSHAKE_RECORD) return true
+  record.skip(2)
+  const length = record.number(2)
+  return length !== undefined && bytes.length >= RECORD_HEAD_BYTES + Math.min(length, RECORD_BYTES_MAX)
+}
+
 function readExtensions(list: Cursor): ReadonlyMap<number, Cursor> {
   const extensions = new Map<number, Cursor>()
   for (;;) {
@@ -121,6 +130,10 @@ function isGrease(value: number): boolean {
 }
 
 const HANDSHAKE_RECORD = 22
+/** Type, version, length (RFC 8446 §5.1). */
+const RECORD_HEAD_BYTES = 5
+/** Longest record of a plain text (the same section); what claims to be longer is none. */
+const RECORD_BYTES_MAX = 16_384
 const CLIENT_HELLO = 1
 const RANDOM_BYTES = 32
 const HOST_NAME = 0

@@ -2,7 +2,7 @@ import type { RefusalCause, SessionEnd } from '@birthmark/cloud/mqtt'
 
 /** Says which step of an attempt a refusal belongs to. */
 export function stepOf(refusal: RefusalCause): 'publish' | 'subscribe' {
-  if (refusal.because === 'denied') return refusal.action
+  if (refusal.because === 'denied') return refusal.action === 'subscribe' ? 'subscribe' : 'publish'
   return /FILTER|SUBSCRIPTION/.test(refusal.fault.code) ? 'subscribe' : 'publish'
 }
 

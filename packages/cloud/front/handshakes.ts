@@ -1,41 +1,60 @@
-import { Socket } from 'node:net'
-import type { Server, TLSSocket } from 'node:tls'
+import { type Server, Socket } from 'node:net'
+import type { TLSSocket, Server as TlsServer } from 'node:tls'
+import type { Clock } from '@birthmark/foundation/kernel'
 import type { Arrivals } from './arrivals.ts'
 import type { AttemptCause } from './attempt.ts'
 import { attemptCause } from './attempt-causes.ts'
 import type { AttemptLog, AttemptRecord } from './attempt-log.ts'
-import { readClientHello } from './client-hello.ts'
+import { isWholeHello, readClientHello } from './client-hello.ts'
+import { HelloWatch } from './hello-watch.ts'
 import { peerOf } from './peer.ts'
+import { TlsAcceptors } from './tls-acceptors.ts'
 import { causeOfTlsError } from './tls-causes.ts'
 import { shownCertificateId } from './tls-facts.ts'
-import type { TlsListener } from './tls-options.ts'
+import type { Endpoints, TlsListener } from './tls-options.ts'
 
 /** A TCP connection whose TLS handshake is not finished. */
 interface Handshake {
   readonly attempt: AttemptRecord
   readonly socket: Socket
+  readonly address: string
   /** The first bytes that came; kept only until the handshake is settled. */
-  hello?: Uint8Array
+  hello: Uint8Array | undefined
 }
 
 /** What following the handshakes of a server needs. */
 export interface HandshakeOptions {
   readonly listener: TlsListener
+  /** What is shown at the begin. */
+  readonly endpoints: Endpoints
   readonly attempts: AttemptLog
   readonly arrivals: Arrivals
+  readonly clock: Clock
   /** Tells whether there is room for a connection; it is closed at once when there is not. */
-  readonly admits: (socket: Socket) => boolean
+  readonly admits: () => boolean
+  /** Hears of the end of each connection that was admitted. */
+  readonly left: () => void
   readonly onSecure: (socket: TLSSocket, attempt: AttemptRecord, remoteAddress: string) => void
 }
 
+/** The handshakes of one listener. */
+export interface Handshakes {
+  /** Shows other certificates to the clients that come from now on. @throws `ENDPOINT_UNUSABLE` (operator) */
+  exchange(endpoints: Endpoints): void
+  /** Gives up those that are not finished. */
+  abort(cause: AttemptCause): void
+}
+
 /**
- * Opens an attempt for every connection to a TLS server and follows it until its handshake has succeeded or failed.
+ * Begins TLS on every connection to `server`, opens an attempt for it and follows it until its handshake has succeeded
+ * or failed.
  *
- * @returns what gives up the handshakes that are not finished
+ * @throws `ENDPOINT_UNUSABLE` (operator)
  */
-export function followHandshakes(server: Server, options: HandshakeOptions): (cause: AttemptCause) => void {
+export function followHandshakes(server: Server, options: HandshakeOptions): Handshakes {
   /** By the client's address and port: Node shows the TCP socket first and a TLS socket of its own later. */
   const pending = new Map<string, Handshake>()
+  const watch = new HelloWatch(options.clock)
 
   const settle = (key: string): Handshake | undefined => {
     const handshake = pending.get(key)
@@ -47,51 +66,78 @@ export function followHandshakes(server: Server, options: HandshakeOptions): (ca
   const fail = (key: string, cause: AttemptCause): void => {
     const handshake = settle(key)
     if (handshake === undefined) return
-    const { attempt, socket } = handshake
+    const { attempt, socket, address } = handshake
+    watch.failed(address)
     attempt.blame(cause)
     attempt.end('refused', cause.code, { bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten })
     socket.destroy()
   }
 
-  // Node's own listener, which begins TLS. A ClientHello explains a failure only to those who have looked at it before.
-  const begin = server.listeners('connection')
-  server.removeAllListeners('connection')
+  const follow = (acceptor: TlsServer): void => {
+    acceptor.on('tlsClientError', (error, socket) => {
+      const peer = peerOf(socket) ?? peerBelow(socket)
+      const handshake = peer && pending.get(peer.key)
+      if (peer === undefined || handshake === undefined) return
+      fail(peer.key, causeOfFailure(error, socket, handshake))
+    })
+    acceptor.on('secureConnection', (socket) => {
+      const peer = peerOf(socket)
+      const handshake = peer && settle(peer.key)
+      if (peer === undefined || handshake === undefined) return void socket.destroy()
+      handshake.hello = undefined
+      options.onSecure(socket, handshake.attempt, peer.address)
+    })
+  }
+  const acceptors = new TlsAcceptors(options.listener, options.endpoints, follow)
+
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket)
-    if (peer === undefined || !options.admits(socket)) return void socket.destroy()
+    if (peer === undefined || !options.admits()) return void socket.destroy()
     const attempt = options.attempts.open({ listener: options.listener, remoteAddress: peer.address })
-    const handshake: Handshake = { attempt, socket }
+    const handshake: Handshake = { attempt, socket, address: peer.address, hello: undefined }
     pending.set(peer.key, handshake)
+    // The only listener of ours to this, as long as the connection lasts: a third one takes four times the memory.
     socket.on('close', () => {
+      options.left()
       // The client's port may have come back in another connection already.
       if (pending.get(peer.key) === handshake) fail(peer.key, handshakeFailed(CLOSED))
     })
-    options.arrivals.expect(handshake, 'tls', (cause) => fail(peer.key, cause))
-    socket.on('error', () => undefined)
-    socket.once('readable', () => {
-      const hello: unknown = socket.read()
-      if (!(hello instanceof Uint8Array)) return
-      handshake.hello = hello
-      socket.unshift(hello)
-      for (const listener of begin) Reflect.apply(listener, server, [socket])
+    options.arrivals.expect(handshake, {
+      phase: 'tls',
+      address: peer.address,
+      giveUp: (cause) => fail(peer.key, cause),
     })
+    socket.on('error', ignore)
+    if (acceptors.areByName || watch.looksAt(peer.address)) awaitHello(handshake, acceptors)
+    else acceptors.for(undefined).emit('connection', socket)
   })
-  server.on('tlsClientError', (error, socket) => {
-    const peer = peerOf(socket) ?? peerBelow(socket)
-    const handshake = peer && pending.get(peer.key)
-    if (peer === undefined || handshake === undefined) return
-    fail(peer.key, causeOfFailure(error, socket, handshake))
-  })
-  server.on('secureConnection', (socket) => {
-    const peer = peerOf(socket)
-    const handshake = peer && settle(peer.key)
-    if (peer === undefined || handshake === undefined) return void socket.destroy()
-    options.onSecure(socket, handshake.attempt, peer.address)
-  })
-  return (cause) => {
-    for (const key of pending.keys()) fail(key, cause)
+  return {
+    exchange: (endpoints) => acceptors.exchange(endpoints),
+    abort: (cause) => {
+      for (const key of pending.keys()) fail(key, cause)
+    },
   }
 }
+
+/**
+ * Begins TLS when the first bytes have come. They are kept: a ClientHello explains a failure only to those who have
+ * looked at it before.
+ */
+function awaitHello(handshake: Handshake, acceptors: TlsAcceptors): void {
+  const { socket } = handshake
+  socket.once('readable', () => {
+    const bytes: unknown = socket.read()
+    if (!(bytes instanceof Uint8Array)) return
+    const hello = handshake.hello === undefined ? bytes : Buffer.concat([handshake.hello, bytes])
+    handshake.hello = hello
+    if (acceptors.areByName && !isWholeHello(hello)) return awaitHello(handshake, acceptors)
+    socket.unshift(hello)
+    acceptors.for(acceptors.areByName ? readClientHello(hello)?.sni : undefined).emit('connection', socket)
+  })
+}
+
+/** Whoever has the connection hears of its close. */
+function ignore(): void {}
 
 function handshakeFailed(why: string): AttemptCause {
   return attemptCause('TLS_HANDSHAKE_FAILED', { why })

@@ -1,3 +1,4 @@
+import type { UserProperty } from '@birthmark/cloud/mqtt'
 import {
   type BoundPolicies,
   bindPolicies,
@@ -11,6 +12,7 @@ import type { CertificateId, ScopedRegistry, ThingPrincipal } from '@birthmark/c
 import { BoundedMap } from './bounded-map.ts'
 import type { ClientCertificate } from './client-certificate.ts'
 import { type ConnectFacts, policyContext } from './policy-context.ts'
+import { propagatedProperties } from './propagated.ts'
 
 /** Who a connection is, as far as its policies care. */
 export interface Identity {
@@ -24,22 +26,30 @@ export interface Identity {
 export interface PolicySources {
   readonly policies: readonly NamedPolicy[]
   readonly context: PolicyContext
+  /** Things that the certificate is attached to. */
+  readonly things: number
   /** The thing groups that the thing is in, and those above them. */
   readonly groupNames: readonly string[]
   readonly thingName: string | undefined
   /** The thing that the certificate belongs to exclusively. */
   readonly exclusiveThingName: string | undefined
+  /** What the thing's type adds to every message of the client. */
+  readonly propagated: readonly UserProperty[]
 }
 
 /** The policies of an identity, bound to it, and what they depend on. */
 export interface BoundIdentity {
   readonly policies: BoundPolicies
   readonly policyNames: readonly string[]
+  /** Things that the certificate is attached to; absent for who has none. */
+  readonly things?: number
   /** The thing groups whose policies are among them: those that the thing is in, and those above. */
   readonly groupNames: readonly string[]
   readonly thingName: string | undefined
   /** The thing that the certificate belongs to exclusively. */
   readonly exclusiveThingName: string | undefined
+  /** What the thing's type adds to every message of the client; nothing when absent. */
+  readonly propagated?: readonly UserProperty[]
 }
 
 /** Loads the policies and the thing of a connection from the registry and binds them; asked again when they change. */
@@ -76,9 +86,17 @@ export class Identities {
       policies,
       context,
       groupNames,
+      things: attachments.length,
       thingName: thing?.name,
       exclusiveThingName: attachments.find(({ exclusive }) => exclusive)?.thingName,
+      propagated: await this.#propagated(thing, identity.accepted.clientId),
     }
+  }
+
+  async #propagated(thing: PolicyThing | undefined, clientId: string | undefined): Promise<readonly UserProperty[]> {
+    if (thing?.typeName === undefined) return []
+    const type = await this.#registry.catalog.thingType(thing.typeName)
+    return propagatedProperties(type?.propagatingAttributes ?? [], thing, clientId)
   }
 
   /** A claim of a trusted user has the policy that it was made with, and no other. */

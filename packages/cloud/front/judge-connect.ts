@@ -1,12 +1,28 @@
-import { acceptConnect, encodePacket, NO_PROPERTIES, REASON } from '@birthmark/cloud/mqtt'
+import {
+  acceptConnect,
+  encodePacket,
+  mqttFault,
+  NO_PROPERTIES,
+  type ProtocolVersion,
+  REASON,
+  refusalAnswer,
+} from '@birthmark/cloud/mqtt'
 import { type AccessRequest, explainDecision } from '@birthmark/cloud/policy'
 import { type Admission, type AdmissionPorts, found, type Refusal, refuse } from './admission-step.ts'
+import { bindLocal, LOCAL_POLICY, LOCAL_PRINCIPAL } from './local-identity.ts'
 import { causeOfMqttFault } from './mqtt-causes.ts'
 import { resourceArn } from './policy-context.ts'
 
+/** Nobody is let in by a custom authorizer: those who ask for one are told so, whatever certificate they have. */
+export function refuseAuthorizer(admission: Admission): Refusal | undefined {
+  if (found(admission, 'presented').asksAuthorizer !== true) return undefined
+  return { ...refuse('AUTHORIZER_UNSUPPORTED'), answer: notAuthorized(found(admission, 'connect').protocolVersion) }
+}
+
 /** Judges the CONNECT by the standard and the profile. */
 export function acceptMqttConnect(admission: Admission, { entropy, profile }: AdmissionPorts): Refusal | undefined {
-  const { attempt, connect } = admission
+  const { attempt } = admission
+  const connect = found(admission, 'connect')
   const accepted = acceptConnect(connect, profile, entropy)
   if (!accepted.ok) return { cause: causeOfMqttFault(accepted.cause), answer: accepted.answer }
   attempt.show({ clientId: accepted.clientId })
@@ -29,6 +45,15 @@ export async function bindToPolicies(admission: Admission, ports: AdmissionPorts
   return deny(admission, ports, refuse('NO_POLICY_ATTACHED', { certificateId: found(admission, 'certificate').id }))
 }
 
+/** Loads what clients may do that nobody has asked who they are: their listener is on loopback only. */
+export async function bindToLocal(admission: Admission, { registry }: AdmissionPorts): Promise<undefined> {
+  const accepted = found(admission, 'accepted')
+  const { identity, isBuiltIn } = await bindLocal(registry, { accepted, remoteAddress: admission.remoteAddress })
+  const policy = isBuiltIn ? `the built-in ${LOCAL_POLICY}` : LOCAL_POLICY
+  admission.attempt.step('policy', `principal ${LOCAL_PRINCIPAL}, policies: ${policy}`)
+  admission.identity = identity
+}
+
 /** Asks the policies whether this client may connect. */
 export function authorizeConnect(admission: Admission, ports: AdmissionPorts): Refusal | undefined {
   const resource = resourceArn(ports.registry.scope, `client/${found(admission, 'accepted').clientId}`)
@@ -40,7 +65,18 @@ export function authorizeWill(admission: Admission, ports: AdmissionPorts): Refu
   const { will } = found(admission, 'accepted')
   if (will === undefined) return undefined
   const resource = resourceArn(ports.registry.scope, `topic/${will.topic}`)
-  return authorize(admission, ports, { action: 'iot:Publish', resource }, 'The will cannot be published: ')
+  const refusal = authorize(admission, ports, { action: 'iot:Publish', resource }, 'The will cannot be published: ')
+  if (refusal !== undefined || !will.retain) return refusal
+  return authorize(admission, ports, { action: 'iot:RetainPublish', resource }, 'The will cannot be retained: ')
+}
+
+/** Last, so that only those count who would be let in: a stranger cannot use up somebody's rate. */
+export async function requireRate(admission: Admission, ports: AdmissionPorts): Promise<Refusal | undefined> {
+  const { clientId, version } = found(admission, 'accepted')
+  const { clock, connectRates, connectsPerSecond } = ports
+  if (await connectRates.take(clientId, clock.now())) return undefined
+  const fault = mqttFault('MQTT_CONNECTS_TOO_FAST', { max: connectsPerSecond })
+  return { cause: causeOfMqttFault(fault), answer: refusalAnswer(fault, version) }
 }
 
 function authorize(
@@ -60,9 +96,13 @@ function authorize(
 function deny(admission: Admission, ports: AdmissionPorts, refusal: Refusal): Refusal {
   const { version } = found(admission, 'accepted')
   if (version === 4 && ports.deniedConnect === 'close') return refusal
+  return { ...refusal, answer: notAuthorized(version) }
+}
+
+function notAuthorized(version: ProtocolVersion): Uint8Array {
   const reasonCode = version === 4 ? NOT_AUTHORIZED_RETURN_CODE : REASON.NOT_AUTHORIZED
   const connack = { type: 'connack', sessionPresent: false, reasonCode, properties: NO_PROPERTIES } as const
-  return { ...refusal, answer: encodePacket(connack, version) }
+  return encodePacket(connack, version)
 }
 
 function describeVersion(version: 4 | 5): string {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer as createHttpServer } from 'node:http'
 import { get } from 'node:https'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { test } from 'node:test'
@@ -9,6 +8,29 @@ import { closed, connected } from './testing/mqtt-client.ts'
 import { openTestCloud, type TestCloud } from './testing/test-cloud.ts'
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
+
+test('the HTTPS listener knows a client of MQTT that offers no protocol by its first byte', async (context) => {
+  const cloud = await openTestCloud(context, { listeners: { mqtt: LOOPBACK, https: LOOPBACK } })
+  const device = await cloud.registeredDevice('press-1')
+  const tlsPort = cloud.front.addresses.https?.port ?? 0
+  await connected(cloud.client(device, { clientId: 'press-1', tlsPort }))
+  const [attempt] = cloud.front.attempts.list({})
+  assert.equal(attempt?.alpn, undefined)
+  assert.equal(attempt?.listener, 'https')
+})
+
+for (const protocolVersion of [4, 5] as const) {
+  test(`ALPN mqtt on the HTTPS listener asks for an authorizer, refused in ${protocolVersion}`, async (context) => {
+    const cloud = await openTestCloud(context, { listeners: { mqtt: LOOPBACK, https: LOOPBACK } })
+    const device = await cloud.registeredDevice('press-1')
+    const tlsPort = cloud.front.addresses.https?.port ?? 0
+    const client = cloud.client(device, { clientId: 'press-1', alpn: ['mqtt'], tlsPort, protocolVersion })
+    const error = await new Promise<unknown>((resolve) => client.once('error', resolve))
+    assert.ok(error instanceof mqtt.ErrorWithReasonCode)
+    assert.equal(error.code, protocolVersion === 4 ? 5 : 0x87)
+    await cloud.attemptWith('AUTHORIZER_UNSUPPORTED')
+  })
+}
 
 for (const alpn of [undefined, ['x-amzn-mqtt-ca'], ['mqtt'], ['h2', 'something-else']]) {
   test(`the MQTT listener takes clients that offer ${alpn?.join(' and ') ?? 'no protocol'}`, async (context) => {
@@ -21,11 +43,16 @@ for (const alpn of [undefined, ['x-amzn-mqtt-ca'], ['mqtt'], ['h2', 'something-e
   })
 }
 
-test('the HTTPS listener serves MQTT by ALPN and hands everything else over', async (context) => {
-  const http = createHttpServer((request, response) => response.end(`path ${request.url}`))
+test('the HTTPS listener serves MQTT by ALPN, and HTTP to everybody else', async (context) => {
   const cloud = await openTestCloud(context, {
     listeners: { mqtt: LOOPBACK, https: LOOPBACK },
-    onHttps: (socket) => http.emit('connection', socket),
+    http: {
+      answer: (request, response, client) => {
+        response.end(`path ${request.url}`)
+        client.conclude({ detail: 'answered', cause: undefined })
+      },
+      checkSignature: () => assert.fail('nobody has signed'),
+    },
   })
   const device = await cloud.registeredDevice('press-1')
   const tlsPort = cloud.front.addresses.https?.port ?? 0
@@ -39,8 +66,8 @@ test('the HTTPS listener serves MQTT by ALPN and hands everything else over', as
 
 test('without anybody to serve HTTPS a connection ends with a cause', async (context) => {
   const cloud = await openTestCloud(context, { listeners: { mqtt: LOOPBACK, https: LOOPBACK } })
-  await assert.rejects(read(cloud, cloud.front.addresses.https?.port ?? 0))
-  await cloud.attemptWith('MQTT_FEATURE_UNSUPPORTED')
+  assert.equal(await read(cloud, cloud.front.addresses.https?.port ?? 0), '')
+  await cloud.attemptWith('HTTP_REQUEST_REFUSED')
 })
 
 test('the plain listener asks nobody who they are, and listens on loopback only', async (context) => {
@@ -63,7 +90,7 @@ test('a port in use and an unusable key keep a front from starting', async (cont
   await assert.rejects(openTestCloud(context, { listeners: { mqtt: { host: '127.0.0.1', port } } }), {
     code: 'LISTEN_FAILED',
   })
-  await assert.rejects(openTestCloud(context, { endpoint: { key: 'x', certificate: 'y' } }), {
+  await assert.rejects(openTestCloud(context, { endpoints: { endpoint: { key: 'x', certificate: 'y' } } }), {
     code: 'ENDPOINT_UNUSABLE',
   })
 })
@@ -72,12 +99,14 @@ test('a front that closes ends handshakes and HTTPS connections too', async (con
   const served = Promise.withResolvers<void>()
   const cloud = await openTestCloud(context, {
     listeners: { mqtt: LOOPBACK, https: LOOPBACK },
-    onHttps: () => served.resolve(),
+    http: { answer: () => served.resolve(), checkSignature: () => assert.fail('nobody has signed') },
   })
   const device = await cloud.registeredDevice('press-1')
-  const client = cloud.client(device, { clientId: 'press-1', tlsPort: cloud.front.addresses.https?.port ?? 0 })
+  const tlsPort = cloud.front.addresses.https?.port ?? 0
+  const client = cloud.client(device, { clientId: 'press-1', tlsPort })
+  const request = assert.rejects(read(cloud, tlsPort))
   const handshake = connect(cloud.front.addresses.mqtt.port, '127.0.0.1')
-  const ends = Promise.all([closed(client), once(handshake.resume(), 'close')])
+  const ends = Promise.all([closed(client), request, once(handshake.resume(), 'close')])
   await Promise.all([served.promise, once(handshake, 'connect')])
   await cloud.front.close()
   await ends

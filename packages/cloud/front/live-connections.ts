@@ -19,6 +19,8 @@ export function revocationCause({ certificateId, status }: Revocation): AttemptC
 export interface LiveConnection {
   /** Absent on the listener without TLS. */
   readonly certificateId: CertificateId | undefined
+  /** The access key that signed it, if one did. */
+  readonly accessKeyId?: string | undefined
   readonly clientId: string
   /** Another thing than the one of its client id, when the certificate is attached to it exclusively. */
   readonly thingName: string | undefined
@@ -89,6 +91,13 @@ export class LiveConnections {
     return found.length > 0
   }
 
+  /** Gives some connections with a certificate, those in their admission among them; that of a client id for sure. */
+  withCertificate(certificateId: CertificateId, clientId: string, countMax: number): readonly LiveConnection[] {
+    const named = this.#byName.of(clientId).filter((one) => one.clientId === clientId)
+    const own = named.filter((one) => one.certificateId === certificateId)
+    return [...new Set([...own, ...this.#byCertificate.some(certificateId, countMax)])]
+  }
+
   /** Acts on changes that were committed, before anybody else learns of them. */
   apply(changes: readonly Change[]): void {
     for (const change of changes) this.#applyOne(change)
@@ -101,6 +110,11 @@ export class LiveConnections {
     if (this.#isRebinding) return
     this.#isRebinding = true
     void this.#rebindStale()
+  }
+
+  /** Loads anew what an access key may do: it was revoked. */
+  refreshKey(id: string): void {
+    this.#refreshAll([...this.#all].filter(({ accessKeyId }) => accessKeyId === id))
   }
 
   #applyOne(change: Change): void {
@@ -125,6 +139,12 @@ export class LiveConnections {
         return this.#refreshAll(this.#byName.of(change.do === 'create-thing' ? change.thing.name : change.name))
       case 'update-thing':
         return this.#refreshAll(this.#byName.of(change.name))
+      case 'create-policy':
+      case 'delete-policy': {
+        // Nobody has it attached; only that of the listener without TLS is in force by its name.
+        const name = change.do === 'create-policy' ? change.policy.name : change.name
+        return this.#refreshAll(this.#whose(({ policyNames }) => policyNames.includes(name)))
+      }
       case 'create-policy-version':
       case 'set-default-policy-version':
         return this.#refreshAll(this.#whose(({ policyNames }) => policyNames.includes(change.policyName)))
@@ -182,6 +202,17 @@ class Groups<Value extends object> {
     return group instanceof Set ? [...group] : [group]
   }
 
+  /** Gives some values of a key, without looking at all of them. */
+  some(key: string, countMax: number): readonly Value[] {
+    const group = this.#groups.get(key)
+    if (!(group instanceof Set)) return group === undefined ? [] : [group]
+    const found: Value[] = []
+    for (const value of group) {
+      if (found.push(value) >= countMax) break
+    }
+    return found
+  }
+
   add(key: string, value: Value): void {
     const group = this.#groups.get(key)
     if (group === undefined) this.#groups.set(key, value)
@@ -208,8 +239,6 @@ function isQuiet(change: Change): change is Extract<Change, { readonly do: (type
 
 /** What nobody is attached to yet or any more, and what only concerns connections to come. */
 const QUIET = [
-  'create-policy',
-  'delete-policy',
   'delete-policy-version',
   'register-certificate',
   'register-ca',

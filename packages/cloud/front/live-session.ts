@@ -4,37 +4,41 @@ import {
   type AcceptedConnect,
   type CloseOrder,
   Delivery,
+  type Grant,
   keptMessage,
   type Message,
-  NO_PROPERTIES,
   parseTopicName,
+  type QoS,
   type RefusalCause,
-  ServerSession,
+  type ServerSession,
   type SessionEffect,
   type SessionEnd,
   type SessionInput,
   type StoredMark,
-  serviceOf,
   type TopicFilter,
-  topicMatches,
 } from '@birthmark/cloud/mqtt'
 import type { CertificateId } from '@birthmark/cloud/registry'
-import type { Consumer, DurableSession } from '@birthmark/cloud/sessions'
+import type { ClientSession, Consumer } from '@birthmark/cloud/sessions'
 import { type Driven, drive, messageOf } from '@birthmark/foundation/kernel'
 import type { Principal } from './admission.ts'
+import { AnswerFilters } from './answer-filters.ts'
 import type { AttemptCause } from './attempt.ts'
 import { attemptCause } from './attempt-causes.ts'
 import type { AttemptRecord } from './attempt-log.ts'
-import { ClientCertificate } from './client-certificate.ts'
 import type { ConnectionPorts } from './connection-ports.ts'
 import { describeEnd, stepOf } from './describe-end.ts'
 import type { BoundIdentity } from './identity.ts'
 import { type LiveConnection, type Revocation, revocationCause } from './live-connections.ts'
 import { causeOfEnd, causeOfError, causeOfRefusal } from './mqtt-causes.ts'
-import { disconnectReasonOf, SessionPresence } from './presence.ts'
+import { disconnectReasonOf, type PresentClient, SessionPresence } from './presence.ts'
+import { enriched } from './propagated.ts'
+import { publishMessage } from './publish-message.ts'
+import { reloadIdentity } from './reload-identity.ts'
+import { RetainedReplay } from './retained-replay.ts'
 import { SendGate } from './send-gate.ts'
-import { ALLOW_EVERYTHING, IdentityPolicy } from './session-policy.ts'
-import type { ServiceRequest, TopicService } from './topic-service.ts'
+import { sessionMachine } from './session-machine.ts'
+import { IdentityPolicy } from './session-policy.ts'
+import type { ServiceRequest } from './topic-service.ts'
 import type { Wire } from './wire.ts'
 
 /** A client that was let in. */
@@ -47,66 +51,60 @@ export interface SessionOrigin {
 }
 
 /** A session at work: its machine, the bus, its policies, and the wire to its client. */
-export class LiveSession implements LiveConnection, Receiver, Consumer {
+export class LiveSession implements LiveConnection, PresentClient, Receiver, Consumer {
   readonly connectionId: string
   readonly #origin: SessionOrigin
   readonly #ports: ConnectionPorts
-  readonly #policy: IdentityPolicy | undefined
+  readonly #policy: IdentityPolicy
   readonly #machine: ServerSession
   readonly #driven: Driven<SessionInput>
   /** What outlives the connection; absent when nothing does. */
-  readonly #durable: DurableSession | undefined
+  readonly #durable: ClientSession | undefined
   /** Holds answers back until what they promise is on disk. */
   readonly #gate: SendGate | undefined
-  #identity: BoundIdentity | undefined
+  #identity: BoundIdentity
   /** Messages that came while the policies were out of date; their turn comes under the new ones. */
-  #held: { readonly delivery: Delivery; readonly qos: 0 | 1 }[] | undefined
-  /** The subscriptions that a service's answers come by, with their QoS. */
-  #answerFilters: Map<TopicFilter, 0 | 1> | undefined
+  #held: { readonly delivery: Delivery; readonly qos: QoS }[] | undefined
+  readonly #answers = new AnswerFilters()
+  /** What is retained for its subscriptions and on its way to it. */
+  #replay: RetainedReplay | undefined
   #isPaused = false
   /** What is known of the end of the socket. */
   #lost = ''
   #hasEnded = false
+  /** Why it ends, where the order to end does not say it. */
+  #because: DisconnectReason | undefined
   #dropped = 0
   #delayedWill: { readonly message: Message; readonly seconds: number } | undefined
-  /** Absent on the listener without TLS, of which nobody is told. */
+  /** From when its client is let in. */
   #presence: SessionPresence | undefined
 
-  constructor(origin: SessionOrigin, ports: ConnectionPorts, durable: DurableSession | undefined) {
+  constructor(origin: SessionOrigin, ports: ConnectionPorts, durable: ClientSession | undefined) {
     const { attempt, principal, accepted } = origin
     this.connectionId = attempt.id
     this.#origin = origin
     this.#ports = ports
-    this.#identity = principal === 'anybody' ? undefined : principal.identity
-    this.#policy = this.#identity && new IdentityPolicy(this.#identity.policies, ports.registry.scope)
+    this.#identity = principal.identity
+    this.#policy = new IdentityPolicy(principal.identity.policies, ports.registry.scope)
     this.#durable = durable
-    this.#gate =
-      durable &&
-      new SendGate(
-        origin.wire,
-        () => this.#pump(),
-        (error) => this.fail(error),
-      )
-    const resumed = durable?.subscriptions ?? []
-    for (const { filter, qos } of resumed) this.#noteAnswers(filter, qos)
-    this.#machine = new ServerSession({
-      accepted,
-      connectionId: this.connectionId,
-      policy: this.#policy ?? ALLOW_EVERYTHING,
-      profile: ports.profile,
-      services: ports.serviceNames,
-      deniedSubscribe: ports.deniedSubscribe,
-      resumed: resumed.map(({ filter }) => filter),
-      mayShare: (filter) => ports.bus.mayShare(filter),
-      now: ports.clock.now(),
-    })
+    const waits = durable !== undefined || ports.bus.spread !== undefined
+    const fail = (error: unknown): void => this.fail(error)
+    this.#gate = waits ? new SendGate(origin.wire, () => this.#pump(), fail) : undefined
+    for (const { filter, qos } of durable?.subscriptions ?? []) this.#answers.note(filter, qos)
+    const policy = this.#policy
+    this.#machine = sessionMachine({ accepted, connectionId: this.connectionId, policy, durable }, ports)
     const { clock, timers } = ports
     this.#driven = drive(this.#machine, { clock, timers, perform: (effect) => this.#performSafely(effect) })
   }
 
   get certificateId(): CertificateId | undefined {
     const { principal } = this.#origin
-    return principal === 'anybody' ? undefined : principal.id
+    return principal.kind === 'certificate' ? principal.id : undefined
+  }
+
+  get accessKeyId(): string | undefined {
+    const { principal } = this.#origin
+    return principal.kind === 'access-key' ? principal.id : undefined
   }
 
   get clientId(): string {
@@ -114,10 +112,10 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
   }
 
   get thingName(): string | undefined {
-    return this.#identity?.thingName
+    return this.#identity.thingName
   }
 
-  get bound(): BoundIdentity | undefined {
+  get bound(): BoundIdentity {
     return this.#identity
   }
 
@@ -129,15 +127,13 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
   /** Answers the client, and lets it have what its session has kept. @param kept What the answer waits for. */
   begin(connack: Uint8Array, kept: Promise<void> | undefined): void {
     this.#durable?.attach(this)
-    if (this.#gate !== undefined && kept !== undefined) this.#gate.shut(kept)
+    this.#gate?.shut(kept)
     this.#send(connack)
   }
 
   /** Tells the world that the client is connected; its CONNACK is on its way. */
   announce(): void {
-    const { principal } = this.#origin
-    if (principal === 'anybody') return
-    this.#presence = new SessionPresence(this.#ports.presence, () => this.#presenceFacts(principal.id))
+    this.#presence = new SessionPresence(this.#ports.presence, this)
   }
 
   /** Gives the session what happened; ignored once it has ended. */
@@ -158,12 +154,16 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
     this.receive({ on: 'connection-lost' })
   }
 
-  deliver(delivery: Delivery, qos: 0 | 1, stored?: StoredMark): void {
+  deliver(delivery: Delivery, qos: QoS, stored?: StoredMark): void {
     if (this.#held === undefined) {
       return this.receive({ on: 'deliver', delivery, qos, ...(stored !== undefined && { stored }) })
     }
     if (this.#held.length >= this.#ports.profile.outboundQueueCountMax) this.#dropped++
-    else this.#held.push({ delivery: new Delivery(keptMessage(delivery.message)), qos })
+    else this.#held.push({ delivery: new Delivery(keptMessage(delivery.message), delivery.marks), qos })
+  }
+
+  resumeReleased(stored: StoredMark): void {
+    this.receive({ on: 'resume-released', stored })
   }
 
   endRevoked(revocation: Revocation): void {
@@ -181,6 +181,7 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
 
   /** Ends the session in order: its will is published and an MQTT 5 client is told. */
   endFor(cause: AttemptCause, order: CloseOrder): void {
+    if (cause.code === 'WEBSOCKET_EXPIRED') this.#because = 'WEBSOCKET_TTL_EXPIRATION'
     this.#origin.attempt.blame(cause)
     this.receive({ on: 'close', order })
   }
@@ -192,16 +193,11 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
 
   async rebind(): Promise<void> {
     const { principal, accepted, remoteAddress } = this.#origin
-    if (principal === 'anybody' || this.#hasEnded) return
+    if (this.#hasEnded) return
     try {
-      const { id } = principal
-      const record = await this.#ports.registry.certificate(id)
-      if (record?.status !== 'ACTIVE') {
-        return this.endRevoked({ certificateId: id, status: record?.status ?? 'deleted' })
-      }
-      const certificate = new ClientCertificate(id, record.pem)
-      const identity = await this.#ports.identities.bind({ certificate, accepted, remoteAddress })
-      this.#exchange(identity)
+      const reloaded = await reloadIdentity(principal, { accepted, remoteAddress }, this.#ports)
+      if (reloaded.ok) this.#exchange(reloaded.identity)
+      else this.endFor(reloaded.cause, 'not-authorized')
     } catch (error) {
       this.fail(error)
     }
@@ -219,7 +215,7 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
     if (this.#hasEnded) return
     this.#ports.live.renameThing(this, identity.thingName)
     this.#identity = identity
-    this.#policy?.exchange(identity.policies)
+    this.#policy.exchange(identity.policies)
     this.#origin.attempt.step('policy', `reloaded, policies: ${identity.policyNames.join(', ') || 'none'}`)
   }
 
@@ -244,15 +240,23 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
         return this.#publish(effect.message, effect.packetId)
       case 'subscribe':
         this.#presence?.changed(effect.filter)
-        this.#noteAnswers(effect.filter, effect.qos)
-        if (this.#durable !== undefined) return this.#gate?.shut(this.#durable.subscribe(effect.filter, effect))
-        return this.#ports.bus.subscribe(effect.filter, this, { qos: effect.qos, noLocal: effect.noLocal })
+        this.#answers.note(effect.filter, effect.grant.qos)
+        if (this.#durable !== undefined) return this.#gate?.shut(this.#durable.subscribe(effect.filter, effect.grant))
+        this.#ports.bus.subscribe(effect.filter, this, effect.grant)
+        return this.#gate?.shut(this.#ports.bus.spread?.())
       case 'unsubscribe':
         this.#presence?.changed(effect.filter)
-        this.#answerFilters?.delete(effect.filter)
+        this.#answers.forget(effect.filter)
+        this.#replay?.stop(effect.filter)
         if (this.#durable !== undefined) return this.#gate?.shut(this.#durable.unsubscribe(effect.filter))
         this.#ports.bus.unsubscribe(effect.filter, this)
         return
+      case 'replay':
+        return this.#startReplay(effect.filter, effect.grant)
+      case 'released':
+        return this.#gate?.shut(this.#durable?.release(effect.stored))
+      case 'forget-received':
+        return this.#gate?.shut(this.#durable?.forget(effect.packetId))
       case 'settled':
         return this.#durable?.settle(effect.stored)
       case 'delay-will':
@@ -274,28 +278,20 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
     }
   }
 
-  /** Only QoS 1 messages can fail to be taken; their publisher waits to hear of it. */
+  /** Only messages of QoS 1 and 2 can fail to be taken; their publisher waits to hear of it. */
   #publish(message: Message, packetId: number | undefined): void {
-    const service = this.#serviceFor(message.topic)
-    if (service?.receive !== undefined) {
-      service.receive(this.#request(message))
+    const publisher = { durable: this.#durable, request: (asked: Message) => this.#request(asked) }
+    const told = enriched(message, this.#identity.propagated)
+    const taken = publishMessage(told, packetId, publisher, this.#ports)
+    const acknowledge = (): void => {
       if (packetId !== undefined) this.receive({ on: 'acknowledged', packetId })
-      return
     }
-    const taken = this.#ports.bus.publish(message)
+    if (taken === undefined) return acknowledge()
     if (message.qos === 0) return
-    taken.then(
-      () => packetId !== undefined && this.receive({ on: 'acknowledged', packetId }),
-      (error: unknown) => {
-        this.#ports.log.write('error', 'front.publish-failed', { attempt: this.connectionId, why: messageOf(error) })
-        if (packetId !== undefined) this.receive({ on: 'publish-failed', packetId })
-      },
-    )
-  }
-
-  #serviceFor(topic: string): TopicService | undefined {
-    const name = serviceOf(topic)
-    return name === undefined ? undefined : this.#ports.services.get(name)
+    taken.then(acknowledge, (error: unknown) => {
+      this.#ports.log.write('error', 'front.publish-failed', { attempt: this.connectionId, why: messageOf(error) })
+      if (packetId !== undefined) this.receive({ on: 'publish-failed', packetId })
+    })
   }
 
   #request(message: Message): ServiceRequest {
@@ -312,21 +308,16 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
       },
       reply: (topic, payload) => this.#reply(topic, payload),
       note: (step, detail) => attempt.step(step, detail),
+      blame: (code, context) => attempt.blame(attemptCause(code, context)),
     }
   }
 
   /** Gives a service's answer to this client alone, by the best of its subscriptions. */
   #reply(text: string, payload: Uint8Array): boolean {
     const topic = parseTopicName(text, this.#ports.profile)
-    const granted = [...(this.#answerFilters ?? [])].filter(([filter]) => topicMatches(filter, topic, false))
-    if (granted.length === 0 || this.#hasEnded) return false
-    const origin = {
-      qos: 1,
-      properties: NO_PROPERTIES,
-      publisher: undefined,
-      receivedAt: this.#ports.clock.now(),
-    } as const
-    this.deliver(new Delivery({ topic, payload, ...origin }), granted.some(([, qos]) => qos === 1) ? 1 : 0)
+    const answer = this.#answers.answer(topic, payload, this.#ports.clock.now())
+    if (answer === undefined || this.#hasEnded) return false
+    this.deliver(answer.delivery, answer.qos)
     return true
   }
 
@@ -340,7 +331,7 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
     if (end.because === 'fault' || end.because === 'denied') this.#note(end)
     const cause = causeOfEnd(end, this.#ports.registry.scope, this.#lost)
     if (cause !== undefined) this.#origin.attempt.blame(cause)
-    this.#finish(describeEnd(end), disconnectReasonOf(end), sessionExpiry)
+    this.#finish(describeEnd(end), this.#because ?? disconnectReasonOf(end), sessionExpiry)
   }
 
   /** Ends the session because the server failed. */
@@ -356,6 +347,7 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
     this.#presence?.ended(reason)
     const { attempt, wire } = this.#origin
     this.#driven.stop()
+    this.#replay?.end()
     this.#leave(sessionExpiry)
     this.#ports.live.remove(this)
     wire.end()
@@ -365,10 +357,11 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
 
   /** Lets the session go on without a connection, or ends it. */
   #leave(expiry: number): void {
-    if (this.#durable === undefined) return this.#ports.bus.leave(this)
+    if (this.#durable === undefined) this.#ports.bus.leave(this)
     this.#gate?.discard()
     const will = this.#delayedWill
-    this.#ports.sessions?.release(this.#durable, { expiry, ...(will !== undefined && { will }) })
+    const left = { session: this.#durable, expiry, ...(will !== undefined && { will }) }
+    this.#ports.sessions?.release(this.connectionId, left)
   }
 
   #send(bytes: Uint8Array): void {
@@ -378,20 +371,25 @@ export class LiveSession implements LiveConnection, Receiver, Consumer {
 
   #pump(): void {
     this.#durable?.pump()
+    this.#replay?.pump()
   }
 
-  #noteAnswers(filter: TopicFilter, qos: 0 | 1): void {
-    if (filter.startsWith('$')) (this.#answerFilters ??= new Map()).set(filter, qos)
+  #startReplay(filter: TopicFilter, grant: Grant): void {
+    const { profile, retained, timers } = this.#ports
+    if (retained === undefined) return
+    const { hashMatchesParent } = profile
+    this.#replay ??= new RetainedReplay({ retained, hashMatchesParent, timers, client: this, durable: this.#durable })
+    this.#replay.start(filter, grant)
   }
 
-  #presenceFacts(principalIdentifier: string): PresenceFacts {
+  presenceFacts(): PresenceFacts {
     return {
       clientId: this.clientId,
       at: this.#ports.clock.now(),
       sessionIdentifier: this.connectionId,
-      principalIdentifier,
+      principalIdentifier: this.#origin.principal.id,
       ipAddress: this.#origin.remoteAddress,
-      thingName: this.#identity?.exclusiveThingName,
+      thingName: this.#identity.exclusiveThingName,
     }
   }
 }

@@ -27,13 +27,17 @@ export function causeOfEnd(end: SessionEnd, scope: Scope, lost: string): Attempt
 /** Says why a request was refused. */
 export function causeOfRefusal(cause: RefusalCause, scope: Scope): AttemptCause {
   if (cause.because === 'fault') return causeOfMqttFault(cause.fault)
-  const request: AccessRequest =
-    cause.action === 'publish'
-      ? { action: 'iot:Publish', resource: resourceArn(scope, `topic/${cause.topic}`) }
-      : { action: 'iot:Subscribe', resource: resourceArn(scope, `topicfilter/${cause.topic}`) }
-  const code = cause.action === 'publish' ? 'POLICY_DENIED_PUBLISH' : 'POLICY_DENIED_SUBSCRIBE'
+  const { action, resource } = REQUESTS[cause.action]
+  const request: AccessRequest = { action, resource: resourceArn(scope, `${resource}/${cause.topic}`) }
+  const code = cause.action === 'subscribe' ? 'POLICY_DENIED_SUBSCRIBE' : 'POLICY_DENIED_PUBLISH'
   return attemptCause(code, { why: explainDecision(cause.denial, request) })
 }
+
+const REQUESTS = {
+  publish: { action: 'iot:Publish', resource: 'topic' },
+  'retain-publish': { action: 'iot:RetainPublish', resource: 'topic' },
+  subscribe: { action: 'iot:Subscribe', resource: 'topicfilter' },
+} as const
 
 /** Says which kind of trouble a fault of the MQTT room is. */
 export function causeOfMqttFault(fault: Fault): AttemptCause {
@@ -71,6 +75,11 @@ const CAUSES: Partial<Record<MqttFaultCode, AttemptCauseCode>> = {
   MQTT_SHARE_NAME_TOO_LONG: 'MQTT_LIMIT_REACHED',
   MQTT_QOS_UNSUPPORTED: 'MQTT_FEATURE_UNSUPPORTED',
   MQTT_RETAIN_UNSUPPORTED: 'MQTT_FEATURE_UNSUPPORTED',
+  MQTT_RETAIN_RESERVED: 'MQTT_FEATURE_UNSUPPORTED',
+  MQTT_RETAINED_TOO_MANY: 'MQTT_LIMIT_REACHED',
+  MQTT_RETAINED_TOO_FAST: 'MQTT_LIMIT_REACHED',
+  MQTT_PUBLISHES_TOO_FAST: 'MQTT_LIMIT_REACHED',
+  MQTT_CONNECTS_TOO_FAST: 'CLIENT_ID_TOO_FAST',
   MQTT_SUBSCRIPTION_IDENTIFIER_UNSUPPORTED: 'MQTT_FEATURE_UNSUPPORTED',
   MQTT_AUTHENTICATION_METHOD_UNSUPPORTED: 'MQTT_FEATURE_UNSUPPORTED',
   MQTT_TOPIC_RESERVED: 'MQTT_FEATURE_UNSUPPORTED',

@@ -1,16 +1,19 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type AcceptedConnect, type Connect, encodePacket, type Packet, refusalAnswer } from '@birthmark/cloud/mqtt'
 import type { Begun } from '@birthmark/cloud/sessions'
-import { Fault, messageOf } from '@birthmark/foundation/kernel'
-import { type Admitted, admit } from './admission.ts'
+import { Fault, messageOf, millis } from '@birthmark/foundation/kernel'
+import { type Admitted, admit, type Principal } from './admission.ts'
 import type { Presented } from './admission-step.ts'
 import type { AttemptCause } from './attempt.ts'
 import { attemptCause } from './attempt-causes.ts'
 import type { AttemptRecord } from './attempt-log.ts'
 import { Candidate } from './candidate.ts'
 import type { ConnectionPorts } from './connection-ports.ts'
+import type { SignedKey } from './key-identity.ts'
+import { WEBSOCKET_LIFE_MAX } from './limits.ts'
 import { LiveSession } from './live-session.ts'
 import { causeOfError, causeOfMqttFault } from './mqtt-causes.ts'
+import type { WatchSessions } from './session-watch.ts'
 import { Wire, type WireListener } from './wire.ts'
 
 /** Where a connection came from. */
@@ -35,14 +38,18 @@ export class MqttConnection implements WireListener {
   /** Why the socket was lost while the client was in its admission. */
   #lost: string | undefined
 
-  constructor(socket: Socket, origin: ConnectionOrigin, ports: ConnectionPorts) {
+  constructor(socket: Duplex, origin: ConnectionOrigin, ports: ConnectionPorts) {
     const { timers, limits } = ports
     this.#attempt = origin.attempt
     this.#remoteAddress = origin.remoteAddress
     this.#presented = origin.presented
     this.#ports = ports
     this.#wire = new Wire(socket, this, { timers, drain: limits.drain, unsentBytesMax: limits.unsentBytesMax })
-    ports.arrivals.expect(this, 'connect', (cause) => this.#refuse(cause))
+    ports.arrivals.expect(this, {
+      phase: 'connect',
+      address: origin.remoteAddress,
+      giveUp: (cause) => this.#refuse(cause),
+    })
   }
 
   packet(packet: Packet): void {
@@ -61,6 +68,10 @@ export class MqttConnection implements WireListener {
     if (this.#session !== undefined) this.#session.lose(why)
     else if (this.#isAdmitting) this.#lost = why
     else this.#refuse(attemptCause('CONNECTION_LOST', { why: `${why} before it sent a CONNECT` }))
+  }
+
+  closed(): void {
+    this.#ports.connections.delete(this)
   }
 
   congested(): void {
@@ -86,38 +97,87 @@ export class MqttConnection implements WireListener {
     this.#isAdmitting = true
     this.#wire.pause()
     arrivals.settle(this)
-    const candidate = new Candidate(presented?.certificate?.id, connect.clientId)
+    const candidate = new Candidate(presented, connect.clientId)
     live.add(candidate)
     const admitted = await admit({ attempt, presented, remoteAddress, connect }, this.#ports)
-    live.remove(candidate)
-    this.#isAdmitting = false
-    if (this.#hasEnded) return
-    if (!admitted.ok) return this.#refuse(admitted.refusal.cause, admitted.refusal.answer)
-    if (candidate.revoked !== undefined) return this.#refuse(candidate.revoked)
-    if (this.#lost !== undefined) return this.#refuse(attemptCause('CONNECTION_LOST', { why: this.#lost }))
-    this.#open(admitted, candidate.hasChanged)
+    try {
+      if (!admitted.ok) this.#refuse(admitted.refusal.cause, admitted.refusal.answer)
+      else if (!this.#mustEnd(candidate)) await this.#open(admitted, candidate)
+    } finally {
+      live.remove(candidate)
+      this.#isAdmitting = false
+    }
   }
 
-  /** Lets the client in. What it was admitted by may have changed meanwhile: it is loaded anew before it decides. */
-  #open({ accepted: asked, principal }: Extract<Admitted, { ok: true }>, hasChanged: boolean): void {
-    const { live, profile, sessions } = this.#ports
+  /** Whether something happened in the admission that ends the connection; it has ended then. */
+  #mustEnd(candidate: Candidate): boolean {
+    if (candidate.revoked !== undefined) this.#refuse(candidate.revoked)
+    if (this.#lost !== undefined) this.#refuse(attemptCause('CONNECTION_LOST', { why: this.#lost }))
+    return this.#hasEnded
+  }
+
+  /** Lets the client in. The connection before leaves its session, which this one then goes on with. */
+  async #open({ accepted, principal }: Extract<Admitted, { ok: true }>, candidate: Candidate): Promise<void> {
+    const { live, sessions } = this.#ports
+    const { id } = this.#attempt
+    const remark = this.#watched(accepted.clientId, principal)
+    if (typeof remark === 'string') this.#attempt.step('session', remark)
+    // Of another process it comes later, or not at all.
+    else remark?.then((text) => text && this.#attempt.step('session', text)).catch(() => undefined)
+    live.takeOver(accepted)
+    const begins = sessions?.begin(accepted, id, () => this.#takeOver(accepted.clientId))
+    // Where sessions are in this process, nothing comes in between.
+    const begun = begins instanceof Promise ? await begins : begins
+    if (!this.#mustEnd(candidate)) return this.#start(accepted, principal, begun, candidate.hasChanged)
+    sessions?.release(id, { session: begun?.session, expiry: accepted.sessionExpiry })
+  }
+
+  /** Begins the session. What it was admitted by may have changed meanwhile: it is loaded anew before it decides. */
+  #start(asked: AcceptedConnect, principal: Principal, begun: Begun | undefined, hasChanged: boolean): void {
+    const { clock, live, profile } = this.#ports
     const attempt = this.#attempt
     this.#presented = undefined
-    // The connection before leaves its session, which this one then goes on with.
-    live.takeOver(asked)
-    const begun = sessions?.begin(asked, attempt.id)
     const accepted = begun?.session === undefined ? withoutSession(asked) : asked
     const origin = { attempt, wire: this.#wire, accepted, remoteAddress: this.#remoteAddress, principal }
     const session = new LiveSession(origin, this.#ports, begun?.session)
     live.add(session)
+    this.#ports.watch?.remember(session, this.#remoteAddress)
     this.#session = session
+    if (principal.kind === 'access-key') this.#endInTime(principal.key, session)
     attempt.step('session', `let in, keep-alive ${accepted.keepAlive} s${describeBegun(begun)}`)
+    attempt.rest()
     this.#wire.allowPackets(profile.packetBytesMax)
+    this.#wire.slowTo(profile.bytesInPerSecond, clock)
     const connack = { ...accepted.connack, sessionPresent: begun?.isPresent === true }
     session.begin(encodePacket(connack, accepted.version), begun?.kept)
     session.announce()
     if (hasChanged) live.refresh(session)
     else this.#wire.resume()
+  }
+
+  /** A signature is good for a day at most, and no longer than its key. */
+  #endInTime({ id, expiresAt }: SignedKey, session: LiveSession): void {
+    const { clock, timers } = this.#ports
+    const left = Math.min(WEBSOCKET_LIFE_MAX, Math.max(0, (expiresAt ?? Number.POSITIVE_INFINITY) - clock.now()))
+    const isKey = left < WEBSOCKET_LIFE_MAX
+    const why = isKey ? 'its temporary key has expired' : `${WEBSOCKET_LIFE_MAX / 3_600_000} hours have passed`
+    const cause = attemptCause('WEBSOCKET_EXPIRED', { key: id, why })
+    const end = (): void => session.endFor(cause, 'administrative')
+    this.#wire.onClose(timers.after(millis(left), end, { background: true }))
+  }
+
+  #watched(clientId: string, principal: Principal): ReturnType<WatchSessions> {
+    const { clock, watch } = this.#ports
+    if (watch === undefined || principal.kind !== 'certificate') return undefined
+    const { id: certificateId, identity } = principal
+    const where = { clientId, remoteAddress: this.#remoteAddress, things: identity.things ?? 0 }
+    return watch.opens({ certificateId, at: clock.now(), ...where })
+  }
+
+  /** Ends the connection because another has come with its client id. */
+  #takeOver(clientId: string): void {
+    if (this.#session === undefined) this.#refuse(attemptCause('CLIENT_ID_TAKEN_OVER', { clientId }))
+    else this.#session.endTakenOver()
   }
 
   #fail(error: unknown): void {

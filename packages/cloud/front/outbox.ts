@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** What an outbox tells its connection. */
 export interface OutboxListener {
@@ -15,14 +15,14 @@ export interface OutboxListener {
 export class Outbox {
   /** Everything written so far, in bytes of MQTT. */
   bytesOut = 0
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #listener: OutboxListener
   readonly #unsentBytesMax: number
   #waiting: Uint8Array[] = []
   #waitingBytes = 0
   #congested = false
 
-  constructor(socket: Socket, unsentBytesMax: number, listener: OutboxListener) {
+  constructor(socket: Duplex, unsentBytesMax: number, listener: OutboxListener) {
     this.#socket = socket
     this.#listener = listener
     this.#unsentBytesMax = unsentBytesMax
@@ -47,11 +47,14 @@ export class Outbox {
     if (first === undefined || !this.#socket.writable) return
     this.#waiting = []
     this.#waitingBytes = 0
-    this.#socket.write(others.length === 0 ? first : Buffer.concat([first, ...others]), this.#written)
+    const bytes = others.length === 0 ? first : Buffer.concat([first, ...others])
+    // Little is never waited for: below half of what is too much nobody asks when it was written.
+    if (this.#unsent() + bytes.length <= this.#unsentBytesMax / 2) this.#socket.write(bytes)
+    else this.#socket.write(bytes, () => this.#written())
   }
 
   /** Half empty is empty enough: a session that waits for the last byte would leave the line idle. */
-  readonly #written = (): void => {
+  #written(): void {
     if (!this.#congested || this.#unsent() > this.#unsentBytesMax / 2) return
     this.#congested = false
     this.#listener.drained()

@@ -60,27 +60,36 @@ export class Presence {
       // A client id may have more levels than a topic; such a client has no events.
       const topic = parseTopicName(event.topic, profile)
       const payload = encodeUtf8(JSON.stringify(event.payload))
+      const { clientId } = event
       const origin = { qos: 1, properties: NO_PROPERTIES, publisher: undefined, receivedAt: clock.now() } as const
-      bus.publish({ topic, payload, ...origin }).catch(complain)
+      bus.publish({ topic, payload, clientId, ...origin }).catch(complain)
     } catch (error) {
       if (!isFault(error, 'MQTT_TOPIC_TOO_DEEP') && !isFault(error, 'MQTT_TOPIC_TOO_LONG')) complain(error)
     }
   }
 }
 
+/** {@link Presence} as the front needs it, in this process or in another. */
+export type PresencePort = Pick<Presence, 'connected' | 'disconnected' | 'failed' | 'subscription' | 'publish'>
+
+/** Says what is true of a client when it is asked. */
+export interface PresentClient {
+  presenceFacts(): PresenceFacts
+}
+
 /** What one session tells of itself: that it began, each change of its subscriptions, that it ended. */
 export class SessionPresence {
-  readonly #presence: Presence
-  readonly #facts: () => PresenceFacts
+  readonly #presence: PresencePort
+  readonly #client: PresentClient
   readonly #version: number
   /** Filters of the packet that is being worked on. */
   #filters: string[] | undefined
 
-  /** Tells that a client is connected. @param facts What is true of it when it is asked. */
-  constructor(presence: Presence, facts: () => PresenceFacts) {
+  /** Tells that a client is connected. */
+  constructor(presence: PresencePort, client: PresentClient) {
     this.#presence = presence
-    this.#facts = facts
-    this.#version = presence.connected(facts())
+    this.#client = client
+    this.#version = presence.connected(client.presenceFacts())
   }
 
   /** A filter was subscribed to, or unsubscribed from. */
@@ -93,12 +102,12 @@ export class SessionPresence {
   settle(packet: string): void {
     if (this.#filters === undefined) return
     const what = packet === 'subscribe' ? 'subscribed' : 'unsubscribed'
-    this.#presence.subscription({ ...this.#facts(), what, topics: this.#filters })
+    this.#presence.subscription({ ...this.#client.presenceFacts(), what, topics: this.#filters })
     this.#filters = undefined
   }
 
   ended(reason: DisconnectReason): void {
-    this.#presence.disconnected(this.#facts(), reason, this.#version)
+    this.#presence.disconnected(this.#client.presenceFacts(), reason, this.#version)
   }
 }
 

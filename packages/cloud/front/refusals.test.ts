@@ -174,12 +174,12 @@ const REFUSALS: readonly Refusal[] = [
     connack: 0x85,
   },
   {
-    what: 'a retained will',
-    code: 'MQTT_FEATURE_UNSUPPORTED',
-    says: /retained messages are not supported/,
+    what: 'a will that it may publish and not retain',
+    code: 'POLICY_DENIED_CONNECT',
+    says: /The will cannot be retained/,
     prepare: (cloud) => cloud.registeredDevice('press-7'),
     client: { will: { topic: 'all/a', payload: Buffer.from('gone'), qos: 0, retain: true } },
-    connack: 0x9a,
+    connack: 0x87,
   },
 ]
 

@@ -1,8 +1,8 @@
 import { registeredEvent } from '@birthmark/cloud/events'
 import { type FirstConnection, provisionFirstConnection, registerPending } from '@birthmark/cloud/provisioning'
-import { sha256 } from '@birthmark/cloud/provisioning/adapters'
+import { fleetCrypto, sha256 } from '@birthmark/cloud/provisioning/adapters'
 import { type Admission, type AdmissionPorts, found, type Refusal, refuse } from './admission-step.ts'
-import type { AttemptCauseCode } from './attempt.ts'
+import { provisioningCause } from './provisioning-causes.ts'
 
 /**
  * Brings a certificate into the registry that its issuing CA vouches for: with a template the device is provisioned
@@ -18,7 +18,8 @@ export async function registerFirstConnection(
   if (ca === undefined) return undefined
   const certificate = found(admission, 'certificate').content
   const { clock, entropy, templates } = ports
-  const connection: FirstConnection = { ca, certificate, now: clock.now(), entropy, templates, sha256 }
+  const same = ports.sameKey === 'replace' ? { publicKeyOf: fleetCrypto.publicKeyOf } : {}
+  const connection: FirstConnection = { ca, certificate, now: clock.now(), entropy, templates, sha256, ...same }
   return ca.registrationConfig === undefined
     ? register(admission, connection, ports)
     : provision(admission, connection, ports)
@@ -40,7 +41,7 @@ async function provision(
   if (outcome.outcome === 'failed') {
     const { code, reason, remedy } = outcome
     admission.attempt.step('provisioning', `${code}: ${reason}`)
-    return refuse(provisioningCause(code), { certificateId, why: reason, remedy })
+    return refuse(provisioningCause(code), { what: `certificate ${certificateId}`, why: reason, remedy })
   }
   for (const line of outcome.explanation) admission.attempt.step('provisioning', line)
   if (ports.firstConnection === 'inline' && outcome.status === 'ACTIVE') return goOn(admission, ports)
@@ -61,21 +62,8 @@ async function register(admission: Admission, connection: FirstConnection, ports
       account: ports.registry.scope.account,
       at: connection.now,
       registeredAt: record.createdAt,
+      clientId: admission.connect?.clientId,
     }),
   )
   return refuse('REGISTERED_PENDING_ACTIVATION', { certificateId, caId })
 }
-
-/** Says what kind of trouble a fault of the provisioning room is. */
-function provisioningCause(code: string): AttemptCauseCode {
-  if (MISSING_PARAMETERS.has(code)) return 'PARAMETER_MISSING'
-  return TEMPLATE_TROUBLE.test(code) ? 'TEMPLATE_INVALID' : 'PROVISIONING_FAILED'
-}
-
-const MISSING_PARAMETERS: ReadonlySet<string> = new Set([
-  'TEMPLATE_PARAMETER_UNAVAILABLE',
-  'PROVISIONING_PARAMETER_MISSING',
-  'PROVISIONING_SUBJECT_ATTRIBUTE_MISSING',
-])
-/** What has a place in the template: how it is written, and what it makes of the parameters. */
-const TEMPLATE_TROUBLE = /^TEMPLATE_|_(?:VALUE_TOO_LONG|VALUE_INVALID|OUT_OF_RANGE|ENTRY_MISSING|POLICY_MALFORMED)$/

@@ -21,9 +21,12 @@ export class SendGate {
     return this.#until !== undefined
   }
 
-  /** Keeps what is sent from now on until `kept` resolves. Promises resolve in the order in which they are given. */
-  shut(kept: Promise<void>): void {
-    if (this.#until === kept) return
+  /**
+   * Keeps what is sent from now on until `kept` resolves; without one there is nothing to wait for. Promises resolve in
+   * the order in which they are given.
+   */
+  shut(kept: Promise<void> | undefined): void {
+    if (kept === undefined || this.#until === kept) return
     this.#until = kept
     kept.then(
       () => this.#until === kept && this.#open(),

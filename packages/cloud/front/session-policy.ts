@@ -28,6 +28,10 @@ export class IdentityPolicy implements SessionPolicy {
     return this.#published.of(topic, () => this.#denial('iot:Publish', this.#topics + topic))
   }
 
+  retainPublish(topic: TopicName): Denial | undefined {
+    return this.#denial('iot:RetainPublish', this.#topics + topic)
+  }
+
   subscribe(filter: TopicFilter): Denial | undefined {
     return this.#denial('iot:Subscribe', this.#filters + filter)
   }
@@ -68,10 +72,3 @@ class Decided {
  * listens to a whole fleet cycles through its topics, a device uses a few. At about 100 bytes each, 200 KB at most.
  */
 const REMEMBERED_TOPICS_MAX = 1024
-
-/** Allows everything: for the listener without TLS, which asks nobody who they are. */
-export const ALLOW_EVERYTHING: SessionPolicy = {
-  publish: () => undefined,
-  subscribe: () => undefined,
-  receive: () => true,
-}

@@ -1,37 +1,59 @@
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
+import { type SecurityPolicy, tlsVersionsOf } from './security-policy.ts'
 
-/** The key and certificates by which clients know this endpoint. */
-export interface Endpoint {
+/** A private key and its certificate. */
+export interface EndpointIdentity {
   /** The private key, PEM. */
   readonly key: string
   /** The endpoint's certificate and its issuers below the root, PEM. */
   readonly certificate: string
 }
 
+/** The keys and certificates by which clients know this endpoint. */
+export interface Endpoint extends EndpointIdentity {
+  /** The same with an RSA key, for clients that do not verify ECDSA; OpenSSL chooses by what a client offers. */
+  readonly rsa?: EndpointIdentity
+}
+
+/** What the listeners show, and to whom. */
+export interface Endpoints {
+  readonly endpoint: Endpoint
+  /** {@link DEFAULT_SECURITY_POLICY} when absent. */
+  readonly securityPolicy?: SecurityPolicy
+  /** The domain names that differ, by name. */
+  readonly domains?: ReadonlyMap<string, DomainEndpoint>
+}
+
+/** What is shown to clients that call by one domain name; as to all others where a member is absent. */
+export interface DomainEndpoint {
+  readonly endpoint?: Endpoint
+  readonly securityPolicy?: SecurityPolicy
+}
+
 /** What the two TLS listeners speak. */
 export type TlsListener = 'mqtt' | 'https'
 
 /**
- * Gives the options of a TLS listener: TLS 1.2 and 1.3, forward secrecy and AEAD only. A client certificate is asked
+ * Gives the options of a TLS listener: forward secrecy and AEAD only. A client certificate is asked
  * for and every one is accepted: whether it may connect is for the registry, on each connection, so that CAs and
  * statuses change while the listener runs.
  */
-export function tlsOptions(listener: TlsListener, endpoint: Endpoint): TlsOptions {
+export function tlsOptions(listener: TlsListener, endpoint: Endpoint, policy: SecurityPolicy): TlsOptions {
+  const identities = endpoint.rsa === undefined ? [endpoint] : [endpoint, endpoint.rsa]
   return {
-    key: endpoint.key,
-    cert: endpoint.certificate,
+    key: identities.map(({ key }) => key),
+    cert: identities.map(({ certificate }) => certificate),
     // No CA names for the client to choose by, and no time spent on a verdict that nobody asks for.
     ca: [],
     requestCert: true,
     rejectUnauthorized: false,
-    minVersion: 'TLSv1.2',
+    ...tlsVersionsOf(policy),
     ciphers: ENDPOINT_CIPHERS,
     honorCipherOrder: true,
     // Without tickets each connection proves its key anew, and a handshake costs less.
     // Nor does it prove another one later: what was judged is what the whole connection has.
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
-    noDelay: true,
     ALPNCallback: ({ protocols }) => chooseProtocol(listener, protocols),
   }
 }

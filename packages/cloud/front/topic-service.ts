@@ -1,6 +1,7 @@
 import type { Message, ReservedService } from '@birthmark/cloud/mqtt'
 import type { CertificateId, Scope } from '@birthmark/cloud/registry'
-import type { AttemptStepName } from './attempt.ts'
+import type { AttemptCauseCode, AttemptStepName } from './attempt.ts'
+import type { AttemptCauseContext } from './attempt-causes.ts'
 
 /** A service behind reserved topics (AWS IoT Core developer guide, reserved topics). */
 export interface TopicService {
@@ -27,6 +28,8 @@ export interface ServiceRequest {
   reply(topic: string, payload: Uint8Array): boolean
   /** Writes a step into the attempt of the connection. */
   note(step: AttemptStepName, detail: string): void
+  /** Says in the attempt of the connection why the request was refused; the first cause of an attempt stays. */
+  blame(code: AttemptCauseCode, context: AttemptCauseContext): void
 }
 
 /** Who asks a {@link TopicService}. */

@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type Packet, PacketDecoder, type ProtocolVersion } from '@birthmark/cloud/mqtt'
-import type { Cancel, Millis, Timers } from '@birthmark/foundation/kernel'
+import { type Cancel, type Clock, type Millis, type Timers, TokenBucket } from '@birthmark/foundation/kernel'
 import { Outbox, type OutboxListener } from './outbox.ts'
 
 /** What a wire tells its connection. */
@@ -10,11 +10,13 @@ export interface WireListener extends OutboxListener {
   undecodable(error: unknown): void
   /** The socket is gone, and not because of {@link Wire.end}. */
   lost(why: string): void
+  /** The socket is closed, whoever did it. */
+  closed(): void
 }
 
 /** MQTT packets over one socket: decoding on the way in, one write per turn on the way out. */
 export class Wire {
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #listener: WireListener
   readonly #timers: Timers
   readonly #drain: Millis
@@ -26,9 +28,12 @@ export class Wire {
   #hasEnded = false
   #why = 'the client closed it'
   #cancelDrain: Cancel | undefined
+  /** What is read in a second, and what ends a pause because it was more. */
+  #pace: { readonly bucket: TokenBucket; readonly clock: Clock } | undefined
+  #cancelRest: Cancel | undefined
 
   constructor(
-    socket: Socket,
+    socket: Duplex,
     listener: WireListener,
     options: { readonly timers: Timers; readonly drain: Millis; readonly unsentBytesMax: number },
   ) {
@@ -57,6 +62,17 @@ export class Wire {
   /** Accepts packets of up to this size from now on, in bytes. */
   allowPackets(bytesMax: number): void {
     this.#decoder.packetBytesMax = bytesMax
+  }
+
+  /** Reads no more bytes in a second from now on, after a burst of as many. */
+  slowTo(bytesPerSecond: number, clock: Clock): void {
+    if (bytesPerSecond === Number.POSITIVE_INFINITY) return
+    this.#pace = { bucket: new TokenBucket(bytesPerSecond), clock }
+  }
+
+  /** Calls `then` when the socket is closed. */
+  onClose(then: () => void): void {
+    this.#socket.once('close', then)
   }
 
   /** Takes no more packets, and no more bytes from the network. */
@@ -95,14 +111,25 @@ export class Wire {
 
   /** Packets that had come already may have paused it again. */
   #resumeSocket(): void {
-    if (this.#isReading) this.#socket.resume()
+    if (this.#isReading && this.#cancelRest === undefined) this.#socket.resume()
   }
 
   #take(chunk: Uint8Array): void {
     if (this.#hasEnded) return
     this.#bytesIn += chunk.length
+    if (this.#pace !== undefined) this.#rest(this.#pace.bucket.owe(chunk.length, this.#pace.clock.now()))
     this.#decoder.push(chunk)
     this.#takePackets()
+  }
+
+  /** Reads nothing more for a while; what has come is taken. */
+  #rest(wait: Millis): void {
+    if (wait === 0 || this.#cancelRest !== undefined) return
+    this.#socket.pause()
+    this.#cancelRest = this.#timers.after(wait, () => {
+      this.#cancelRest = undefined
+      if (!this.#hasEnded) this.#resumeSocket()
+    })
   }
 
   #takePackets(): void {
@@ -131,6 +158,8 @@ export class Wire {
 
   #close(): void {
     this.#cancelDrain?.()
+    this.#cancelRest?.()
+    this.#listener.closed()
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.#isReading = false

@@ -38,7 +38,7 @@ test('5.0: a session lasts as the client wishes, up to the limit, and the client
   assert.equal(acceptedConnect(5, { cleanStart: false }).sessionExpiry, 0)
 })
 
-test('5.0: the answer says what there is and what there is not', () => {
+test('5.0: the answer says what there is and what there is not [MQTT-3.2.2-9]', () => {
   const { connack } = acceptedConnect(5, {
     properties: { sessionExpiryInterval: 7200 },
     keepAlive: 0,
@@ -54,7 +54,7 @@ test('5.0: the answer says what there is and what there is not', () => {
       receiveMaximum: 100,
       topicAliasMaximum: 8,
       maximumQoS: 1,
-      retainAvailable: false,
+      retainAvailable: true,
       maximumPacketSize: 149_504,
       wildcardSubscriptionAvailable: true,
       subscriptionIdentifiersAvailable: false,
@@ -109,7 +109,14 @@ test('a will is copied, without what does not travel', () => {
   payload.fill(0)
   correlationData.fill(0)
   const kept = { correlationData: Uint8Array.of(3), contentType: 'x' }
-  assert.deepEqual(will, { topic: 'will', payload: Uint8Array.of(1, 2), qos: 1, properties: kept, delay: 60 })
+  assert.deepEqual(will, {
+    topic: 'will',
+    payload: Uint8Array.of(1, 2),
+    qos: 1,
+    retain: false,
+    properties: kept,
+    delay: 60,
+  })
 })
 
 test('the longest client identifiers pass', () => {
@@ -126,7 +133,6 @@ const REFUSED: readonly Row[] = [
   ['130 bytes in 65 characters', { clientId: 'é'.repeat(65) }, 'MQTT_CLIENT_ID_INVALID', '02', '85'],
   ['a client identifier with $', { clientId: '$press' }, 'MQTT_CLIENT_ID_INVALID', '02', '85'],
   ['a will of QoS 2', { will: { ...WILL, qos: 2 } }, 'MQTT_QOS_UNSUPPORTED', '-', '9b'],
-  ['a will to retain', { will: { ...WILL, retain: true } }, 'MQTT_RETAIN_UNSUPPORTED', '-', '9a'],
   [
     'a will on a reserved topic',
     { will: { ...WILL, topic: '$aws/things/t/shadow/update' } },
@@ -144,6 +150,13 @@ for (const [why, changes, code, answer3, answer5] of REFUSED) {
     requireRefusal(5, changes, code, answer5)
   })
 }
+
+test('a will that this broker cannot publish, or not retain, is refused [MQTT-3.2.2-12] [MQTT-3.2.2-13]', () => {
+  requireRefusal(5, { will: { ...WILL, qos: 2 } }, 'MQTT_QOS_UNSUPPORTED', '9b')
+  const profile = { ...AWS_PROFILE, retainAvailable: false }
+  const refused = acceptConnect(connect(5, { will: { ...WILL, retain: true } }), profile, ENTROPY)
+  assert.equal(refused.ok ? undefined : refused.cause.code, 'MQTT_RETAIN_UNSUPPORTED')
+})
 
 test('refuses an empty client identifier with a session that is to last, in 3.1.1 only', () => {
   requireRefusal(4, { clientId: '', cleanStart: false }, 'MQTT_CLIENT_ID_INVALID', '02')

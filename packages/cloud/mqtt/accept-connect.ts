@@ -22,6 +22,8 @@ export interface AcceptedConnect {
   readonly clientPacketBytesMax: number
   /** QoS 1 messages on their way to the client, at most: its Receive Maximum or the profile's limit, the lower one. */
   readonly outboundInflightMax: number
+  /** Topic aliases that we may set: the client's Topic Alias Maximum or the profile's, the lower one. */
+  readonly outboundAliasMax: number
   /** Whether the client wishes to begin without what an earlier connection left. */
   readonly cleanStart: boolean
   /** Seconds that the session outlives its connection, as granted; 0: not at all. */
@@ -87,6 +89,7 @@ function accept(connect: Connect, profile: BrokerProfile, entropy: Entropy): Acc
     will: connect.will === undefined ? undefined : acceptWill(connect.will, profile),
     clientPacketBytesMax: parseClientPacketBytesMax(connect, profile),
     outboundInflightMax: Math.min(properties.receiveMaximum ?? 65_535, profile.outboundInflightMax),
+    outboundAliasMax: Math.min(properties.topicAliasMaximum ?? 0, profile.topicAliasMax),
     cleanStart: connect.cleanStart,
     sessionExpiry,
     wishedPersistence: wishedExpiry > 0,
@@ -142,11 +145,11 @@ function connackProperties(
     ...(wishedKeepAlive === keepAlive ? {} : { serverKeepAlive: keepAlive }),
     receiveMaximum: profile.inboundInflightMax,
     topicAliasMaximum: profile.topicAliasMax,
-    maximumQoS: 1,
-    retainAvailable: false,
+    ...(profile.qosMax === 1 && { maximumQoS: 1 }),
+    retainAvailable: profile.retainAvailable,
     maximumPacketSize: profile.packetBytesMax,
     wildcardSubscriptionAvailable: true,
-    subscriptionIdentifiersAvailable: false,
+    subscriptionIdentifiersAvailable: profile.subscriptionIdentifiers,
     sharedSubscriptionAvailable: true,
   }
 }

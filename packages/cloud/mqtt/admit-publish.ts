@@ -5,30 +5,50 @@ import { limitedProperties, requirePayload } from './message-limits.ts'
 import type { Publish } from './packet.ts'
 import { isPublishable } from './reserved-topics.ts'
 import type { RefusalCause, SessionOptions } from './session.ts'
-import { parseTopicName } from './topic.ts'
+import { parseTopicName, type TopicName } from './topic.ts'
+
+/** What a PUBLISH is judged by. */
+export type PublishRules = Pick<SessionOptions, 'connectionId' | 'profile' | 'retainRefusal' | 'services'> & {
+  /** Absent where messages come without a session. */
+  readonly accepted?: Pick<SessionOptions['accepted'], 'clientId'>
+  readonly policy: Pick<SessionOptions['policy'], 'publish' | 'retainPublish'>
+}
 
 /**
- * Judges one PUBLISH of QoS 0 or 1 by the profile's limits, the reserved topics and the policy; gives the message for
- * the bus, or why not.
+ * Judges one PUBLISH by the profile's limits, the reserved topics and the policy; gives the message for the bus, or why
+ * not.
  *
  * @param text The topic, its alias resolved.
  */
 export function admitPublish(
-  { payload, qos, properties }: Publish,
+  packet: Publish,
   text: string,
-  { policy, profile, services, connectionId }: SessionOptions,
+  options: PublishRules,
   now: Instant,
 ): Message | RefusalCause {
+  const { payload, qos, properties, retain } = packet
+  const { policy, profile, services, connectionId } = options
   try {
     const topic = parseTopicName(text, profile)
-    if (!isPublishable(topic, services)) throw mqttFault('MQTT_TOPIC_RESERVED')
+    if (!isPublishable(topic, services, profile)) throw mqttFault('MQTT_TOPIC_RESERVED')
     requirePayload(payload, profile)
     const kept = limitedProperties(properties, profile)
     const denial = policy.publish(topic)
     if (denial !== undefined) return { because: 'denied', action: 'publish', topic, denial }
-    return { topic, payload, qos: qos === 0 ? 0 : 1, properties: kept, publisher: connectionId, receivedAt: now }
+    const clientId = options.accepted?.clientId
+    const message = { topic, payload, qos, properties: kept, publisher: connectionId, clientId, receivedAt: now }
+    if (!retain) return message
+    return retainRefusal(topic, payload.length === 0, options) ?? { ...message, retain }
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     return { because: 'fault', fault: error }
   }
+}
+
+function retainRefusal(topic: TopicName, deletes: boolean, options: PublishRules): RefusalCause | undefined {
+  if (topic.startsWith('$')) throw mqttFault('MQTT_RETAIN_RESERVED')
+  const denial = options.policy.retainPublish(topic)
+  if (denial !== undefined) return { because: 'denied', action: 'retain-publish', topic, denial }
+  const fault = options.retainRefusal?.(topic, deletes)
+  return fault && { because: 'fault', fault }
 }

@@ -1,5 +1,6 @@
 import { allocate } from './allocate.ts'
 import { mqttFault } from './faults.ts'
+import type { OutboundAlias } from './outbound-aliases.ts'
 import type { ProtocolVersion, Publish } from './packet.ts'
 import { PACKET_TYPE } from './packet-type.ts'
 import { type MessageProperties, NO_PROPERTIES, type PublishProperties } from './properties.ts'
@@ -29,14 +30,31 @@ export interface Forward {
   readonly properties: MessageProperties
 }
 
+/** How a message with QoS 1 or 2 is sent. */
+export interface ForwardAs {
+  readonly packetId: number
+  readonly qos: 1 | 2
+  readonly dup: boolean
+}
+
 /**
- * Encodes the PUBLISH that carries a message to a receiver: QoS 1 with a packet identifier, QoS 0 without.
+ * Encodes the PUBLISH that carries a message to a receiver, with QoS 0 unless `as` says otherwise.
  *
  * @throws `MQTT_NOT_ENCODABLE`
  */
-export function encodeForward(message: Forward, version: ProtocolVersion, packetId: number | undefined): Uint8Array {
-  const flags = packetId === undefined ? 0 : 0x02
-  return encode(flags, message.topic, message.payload, packetId, message.properties, version)
+export function encodeForward(
+  message: Forward,
+  version: ProtocolVersion,
+  { retain, identifiers }: { readonly retain: boolean; readonly identifiers: readonly number[] },
+  as?: ForwardAs,
+  alias?: OutboundAlias,
+): Uint8Array {
+  const flags = (as === undefined ? 0 : (as.qos << 1) | (as.dup ? 0x08 : 0)) | (retain ? 0x01 : 0)
+  let properties: PublishProperties = message.properties
+  if (identifiers.length > 0) properties = { ...properties, subscriptionIdentifiers: identifiers }
+  if (alias !== undefined) properties = { ...properties, topicAlias: alias.alias }
+  const topic = alias?.isKnown === true ? '' : message.topic
+  return encode(flags, topic, message.payload, as?.packetId, properties, version)
 }
 
 function encode(

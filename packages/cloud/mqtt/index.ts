@@ -1,9 +1,10 @@
 /** MQTT 3.1.1 and 5.0 without I/O: packet codec, topics, and the server's side of a session. Pure. */
 export { type AcceptedConnect, acceptConnect, type RefusedConnect, refusalAnswer } from './accept-connect.ts'
 export type { AcceptedWill } from './accept-will.ts'
+export { admitPublish, type PublishRules } from './admit-publish.ts'
 export { encodePacket } from './encode-packet.ts'
 export { MQTT_FAULTS, type MqttFaultCode, type MqttFaultDefinition, mqttFault, reasonCode } from './faults.ts'
-export { Delivery, keptMessage, type Message, messageBytes } from './message.ts'
+export { Delivery, type DeliveryMarks, keptMessage, type Message, messageBytes } from './message.ts'
 export type {
   Acknowledgement,
   Auth,
@@ -36,6 +37,7 @@ export {
   type UserProperty,
   type WillProperties,
 } from './properties.ts'
+export { lowerQos } from './qos.ts'
 export { REASON, RETURN_CODE } from './reason-code.ts'
 export { isPublishable, isSubscribable, type ReservedService, serviceOf } from './reserved-topics.ts'
 export { ServerSession } from './server-session.ts'
@@ -55,6 +57,7 @@ export type {
 } from './session.ts'
 export { readStoredMessage } from './stored-message.ts'
 export {
+  hasWildcard,
   isShared,
   parseTopicFilter,
   parseTopicName,

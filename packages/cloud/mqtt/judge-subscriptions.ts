@@ -1,10 +1,13 @@
 import { Fault } from '@birthmark/foundation/kernel'
 import { type MqttFaultCode, mqttFault, reasonCode } from './faults.ts'
-import type { SubscriptionRequest } from './packet.ts'
+import type { Subscribe, SubscriptionRequest } from './packet.ts'
+import type { BrokerProfile } from './profile.ts'
+import { lowerQos } from './qos.ts'
 import { REASON } from './reason-code.ts'
 import { isSubscribable } from './reserved-topics.ts'
 import type { RefusalCause, SessionOptions } from './session.ts'
-import { isShared, parseTopicFilter, splitShared, type TopicFilter } from './topic.ts'
+import { hasWildcard, isShared, parseTopicFilter, splitShared, type TopicFilter } from './topic.ts'
+import type { Grant } from './topic-tree.ts'
 
 /** The judgement on one filter of a SUBSCRIBE. */
 export type Judgement = Granted | Refused
@@ -13,8 +16,9 @@ export type Judgement = Granted | Refused
 export interface Granted {
   readonly granted: true
   readonly filter: TopicFilter
-  readonly qos: 0 | 1
-  readonly noLocal: boolean
+  readonly grant: Grant
+  /** Whether it gets what is retained. */
+  readonly replay: boolean
 }
 
 /** A subscription that is refused. */
@@ -33,7 +37,7 @@ export interface Refused {
  * @param existing Filters that the session has already; they are granted again without counting twice.
  */
 export function judgeSubscriptions(
-  requests: readonly SubscriptionRequest[],
+  { subscriptions: requests, properties }: Subscribe,
   options: SessionOptions,
   existing: ReadonlyMap<string, TopicFilter>,
 ): readonly Judgement[] {
@@ -42,10 +46,12 @@ export function judgeSubscriptions(
     const all = refused('MQTT_FILTERS_TOO_MANY', filtersPerSubscribeMax)
     return requests.map(() => all)
   }
+  const [identifier] = properties.subscriptionIdentifiers ?? []
   const added = new Set<string>()
   return requests.map((request) => {
-    const judgement = judge(request, options)
-    if (!judgement.granted || existing.has(request.filter) || added.has(request.filter)) return judgement
+    const isNew = !existing.has(request.filter) && !added.has(request.filter)
+    const judgement = judge(request, { isNew, identifier }, options)
+    if (!judgement.granted || !isNew) return judgement
     if (isShared(judgement.filter) && options.mayShare?.(judgement.filter) === false) return refused('MQTT_SHARE_FULL')
     if (existing.size + added.size >= subscriptionsMax) return refused('MQTT_SUBSCRIPTIONS_TOO_MANY', subscriptionsMax)
     added.add(request.filter)
@@ -53,7 +59,11 @@ export function judgeSubscriptions(
   })
 }
 
-function judge(request: SubscriptionRequest, { profile, services, policy }: SessionOptions): Judgement {
+function judge(
+  request: SubscriptionRequest,
+  { isNew, identifier }: { readonly isNew: boolean; readonly identifier: number | undefined },
+  { profile, services, policy }: SessionOptions,
+): Judgement {
   let filter: TopicFilter
   try {
     filter = parseTopicFilter(request.filter, profile)
@@ -62,15 +72,23 @@ function judge(request: SubscriptionRequest, { profile, services, policy }: Sess
     return refusedBy(error)
   }
   // AWS IoT shares no reserved topics.
-  const isReserved = isShared(filter) ? splitShared(filter).filter.startsWith('$') : !isSubscribable(filter, services)
+  const isReserved = isShared(filter)
+    ? splitShared(filter).filter.startsWith('$')
+    : !isSubscribable(filter, services, profile)
   if (isReserved) return refused('MQTT_FILTER_RESERVED')
   const denial = policy.subscribe(filter)
   if (denial !== undefined) {
     const cause = { because: 'denied', action: 'subscribe', topic: filter, denial } as const
     return { granted: false, cause, reasonCode: REASON.NOT_AUTHORIZED, isForbidden: true }
   }
-  // MQTT 5.0 §3.2.2.3.4 [MQTT-3.2.2-10]: a wish for QoS 2 is granted as QoS 1.
-  return { granted: true, filter, qos: request.qos === 0 ? 0 : 1, noLocal: request.noLocal }
+  // MQTT 5.0 §3.2.2.3.4 [MQTT-3.2.2-10]: a wish for more than we have is granted as what we have.
+  const grant = {
+    qos: lowerQos(request.qos, profile.qosMax),
+    noLocal: request.noLocal,
+    ...(profile.retainAsPublished && request.retainAsPublished && { retainAsPublished: true }),
+    ...(identifier !== undefined && { identifier }),
+  }
+  return { granted: true, filter, grant, replay: wantsRetained(request, isNew, profile, filter) }
 }
 
 function refused(code: MqttFaultCode, max?: number): Refused {
@@ -80,4 +98,15 @@ function refused(code: MqttFaultCode, max?: number): Refused {
 function refusedBy(fault: Fault): Refused {
   const isForbidden = fault.code === 'MQTT_FILTER_RESERVED'
   return { granted: false, cause: { because: 'fault', fault }, reasonCode: reasonCode(fault), isForbidden }
+}
+
+/** MQTT 5.0 §3.8.3.1 and §4.8.2: as the option Retain Handling says, and never for a shared subscription. */
+function wantsRetained(
+  { retainHandling }: SubscriptionRequest,
+  isNew: boolean,
+  { retainedByWildcard }: BrokerProfile,
+  filter: TopicFilter,
+): boolean {
+  if (isShared(filter) || (hasWildcard(filter) && !retainedByWildcard)) return false
+  return retainHandling === 0 || (retainHandling === 1 && isNew)
 }

@@ -6,11 +6,25 @@ import type { TopicLimits } from './topic.ts'
  */
 export const PRE_AUTH_PACKET_BYTES_MAX = 4096
 
-/** Everything in which one broker's behaviour differs from another's, all of it limits but `hashMatchesParent`. */
+/** Everything in which one broker's behaviour differs from another's. Each number but `qosMax` is a limit. */
 export interface BrokerProfile extends TopicLimits {
   readonly name: 'aws' | 'standard'
   /** Whether `a/#` matches `a`. */
   readonly hashMatchesParent: boolean
+  /** The highest QoS; a higher wish is granted as this one, a PUBLISH above it ends the connection with 0x9B. */
+  readonly qosMax: 1 | 2
+  /** Whether messages are retained at all. Without: RETAIN ends the connection with 0x9A. */
+  readonly retainAvailable: boolean
+  /** Whether subscriptions with wildcards are given what is retained, and not only those to one topic. */
+  readonly retainedByWildcard: boolean
+  /** Whether the option Retain As Published is granted. */
+  readonly retainAsPublished: boolean
+  /** Whether subscriptions may have identifiers. */
+  readonly subscriptionIdentifiers: boolean
+  /** Whether every other topic that begins with `$` than `$aws/…` is a topic like others. */
+  readonly foreignDollarTopics: boolean
+  /** Whether what is sent again carries DUP, as both standards demand. */
+  readonly marksRepetitions: boolean
   /** Whole packets from a client, fixed header included. At the limit: DISCONNECT 0x95. */
   readonly packetBytesMax: number
   /** Smallest Maximum Packet Size that a client may set. Below it: CONNECT is refused. */
@@ -31,7 +45,13 @@ export interface BrokerProfile extends TopicLimits {
   readonly outboundQueueCountMax: number
   /** Bytes of the messages that wait for a client. At the limit: the newest is dropped, as `queue-full`. */
   readonly outboundQueueBytesMax: number
-  /** Topic aliases that a client may set. */
+  /** Messages from a client in a second. At the limit: further ones are not published; 0x97 tells a 5.0 client. */
+  readonly publishesInPerSecond: number
+  /** Messages to a client in a second. At the limit: QoS 0 is dropped, as `throttled`, and QoS 1 and 2 wait. */
+  readonly publishesOutPerSecond: number
+  /** Bytes from a client in a second. At the limit: reading pauses, nothing is lost. */
+  readonly bytesInPerSecond: number
+  /** Topic aliases that a client may set, and that we set. */
   readonly topicAliasMax: number
   /**
    * Seconds that a session outlives its connection, at most; a 3.1.1 session with clean session 0 gets all of them. A
@@ -57,6 +77,13 @@ export interface BrokerProfile extends TopicLimits {
 export const AWS_PROFILE: BrokerProfile = {
   name: 'aws',
   hashMatchesParent: false,
+  qosMax: 1,
+  retainAvailable: true,
+  retainedByWildcard: false,
+  retainAsPublished: false,
+  subscriptionIdentifiers: false,
+  foreignDollarTopics: false,
+  marksRepetitions: false,
   packetBytesMax: 149_504,
   clientPacketBytesMin: 512,
   payloadBytesMax: 131_072,
@@ -70,6 +97,9 @@ export const AWS_PROFILE: BrokerProfile = {
   // Ours: AWS publishes no number. A burst of 1 000 short messages, or 8 of the largest, for a client that is slow.
   outboundQueueCountMax: 1000,
   outboundQueueBytesMax: 1_048_576,
+  publishesInPerSecond: 100,
+  publishesOutPerSecond: 100,
+  bytesInPerSecond: 524_288,
   topicAliasMax: 8,
   sessionExpiryMax: 3600,
   shareNameBytesMax: 128,
@@ -86,6 +116,12 @@ export const STANDARD_PROFILE: BrokerProfile = {
   ...AWS_PROFILE,
   name: 'standard',
   hashMatchesParent: true,
+  qosMax: 2,
+  retainedByWildcard: true,
+  retainAsPublished: true,
+  subscriptionIdentifiers: true,
+  foreignDollarTopics: true,
+  marksRepetitions: true,
   packetBytesMax: 1_048_576,
   // Ours: room for our CONNACK.
   clientPacketBytesMin: 128,
@@ -97,6 +133,10 @@ export const STANDARD_PROFILE: BrokerProfile = {
   keepAliveMin: 0,
   keepAliveMax: 0,
   outboundQueueBytesMax: 8_388_608,
+  // A machine of one's own is no shared service.
+  publishesInPerSecond: Number.POSITIVE_INFINITY,
+  publishesOutPerSecond: Number.POSITIVE_INFINITY,
+  bytesInPerSecond: Number.POSITIVE_INFINITY,
   topicAliasMax: 100,
   // The longest that AWS IoT can be set to: for ever would need somebody to clean up.
   sessionExpiryMax: 604_800,

@@ -11,13 +11,18 @@ export type ReservedService =
   | 'streams'
   | 'events'
   | 'commands'
+  | 'alarms'
 
 /**
  * Tells whether a client may publish to a topic at all: any that does not begin with `$`, and the request topics of the
  * services that run here. The policy decides after that.
  */
-export function isPublishable(topic: string, services: ReadonlySet<ReservedService>): boolean {
-  if (!topic.startsWith('$')) return true
+export function isPublishable(
+  topic: string,
+  services: ReadonlySet<ReservedService>,
+  { foreignDollarTopics }: ReservedRules = OURS,
+): boolean {
+  if (!isReserved(topic, foreignDollarTopics)) return true
   const service = serviceOf(topic)
   return service !== undefined && services.has(service)
 }
@@ -33,13 +38,33 @@ export function serviceOf(topic: string): ReservedService | undefined {
  * Tells whether a client may subscribe to a filter at all: any that does not begin with `$`, and those that can match
  * an answer topic of a service that runs here. The policy decides after that.
  */
-export function isSubscribable(filter: string, services: ReadonlySet<ReservedService>): boolean {
-  if (!filter.startsWith('$')) return true
+export function isSubscribable(
+  filter: string,
+  services: ReadonlySet<ReservedService>,
+  { foreignDollarTopics }: ReservedRules = OURS,
+): boolean {
+  if (!isReserved(filter, foreignDollarTopics)) return true
   const levels = filter.split('/')
   return RESERVED_LEVELS.some(
     ({ service, subscribe }) => services.has(service) && subscribe.some((other) => overlap(levels, other)),
   )
 }
+
+/** Tells whether text is, or may match, a topic that is not for every client. */
+function isReserved(text: string, foreignDollarTopics: boolean): boolean {
+  return text.startsWith('$') && !(foreignDollarTopics && !OWN.test(text))
+}
+
+/** Of our own topics: what begins with `$aws`, `$birthmark`, `$share` and the `$SYS` of other brokers. */
+const OWN = /^\$(aws|birthmark|share|SYS)(\/|$)/
+
+/** Which topics are reserved. */
+interface ReservedRules {
+  /** Whether topics of other first levels that begin with `$` are like any topic. */
+  readonly foreignDollarTopics: boolean
+}
+
+const OURS: ReservedRules = { foreignDollarTopics: false }
 
 interface ReservedRow {
   readonly service: ReservedService
@@ -84,6 +109,8 @@ const RESERVED: readonly ReservedRow[] = [
     subscribe: ['$aws/things/+/streams/#'],
   },
   { service: 'events', publish: [], subscribe: ['$aws/events/#'] },
+  // Birthmark's own.
+  { service: 'alarms', publish: [], subscribe: ['$birthmark/alarms/#'] },
   {
     service: 'commands',
     publish: inEachFormat('$aws/commands/things/+/executions/+/response'),

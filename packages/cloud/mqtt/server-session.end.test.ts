@@ -171,7 +171,7 @@ function disconnect(reasonCode: number): Disconnect {
 
 function newSession(accepted: ReturnType<typeof acceptedConnect>): ServerSession {
   const rest = { connectionId: 'this', policy: POLICY, services: new Set<never>(), deniedSubscribe: 'close' } as const
-  return new ServerSession({ accepted, profile: STANDARD_PROFILE, now: START, ...rest })
+  return new ServerSession({ accepted, profile: { ...STANDARD_PROFILE, qosMax: 1 }, now: START, ...rest })
 }
 
 /** Time that passes when told to, and a record of what was done when, in seconds since the start. */

@@ -118,7 +118,7 @@ test('what is refused waits for its turn to be told so', () => {
   assert.deepEqual(conversation.input({ on: 'acknowledged', packetId: 1 }), ['send PUBACK 1', 'send PUBACK 2 0x87'])
 })
 
-test('the cause of a refusal carries the denial of the policy', () => {
+test('the cause of a refusal carries the denial of the policy [MQTT3-3.3.5-2]', () => {
   const conversation = new Conversation(5)
   const effects = conversation.session.receive({ on: 'packet', packet: publish('forbidden', 1) }, conversation.now)
   const [effect] = effects
@@ -128,7 +128,6 @@ test('the cause of a refusal carries the denial of the policy', () => {
 /** A message that ends the session, whatever its QoS. */
 const ENDING: readonly (readonly [why: string, packet: Publish, code: string, cause: string])[] = [
   ['QoS 2', publish('a', 1, { qos: 2 }), '0x9b', 'MQTT_QOS_UNSUPPORTED'],
-  ['RETAIN', publish('a', 1, { retain: true }), '0x9a', 'MQTT_RETAIN_UNSUPPORTED'],
   ['a topic of no service', publish('$aws/certificates/create', 1), '0x90', 'MQTT_TOPIC_RESERVED'],
   ['a service that does not run here', publish('$aws/things/t/shadow/get', 1), '0x90', 'MQTT_TOPIC_RESERVED'],
   ['$SYS', publish('$SYS/uptime'), '0x90', 'MQTT_TOPIC_RESERVED'],
@@ -223,7 +222,7 @@ test('a packet identifier that is in use', () => {
   assert.deepEqual(modern.client(publish('b', 1)), ['send PUBACK 1 0x91', `refuse ${cause}`])
 })
 
-test('a bus that fails: 3.1.1 clients are let go to try again, 5.0 clients are told', () => {
+test('a bus that fails: 3.1.1 clients are let go to try again, 5.0 clients are told [MQTT3-4.8.0-2]', () => {
   const old = new Conversation(4)
   old.client(publish('a', 1))
   assert.deepEqual(old.input({ on: 'publish-failed', packetId: 1 }), ['close MQTT_BUS_UNAVAILABLE'])

@@ -1,12 +1,12 @@
-import { Fault, type Instant, later, type Machine, seconds } from '@birthmark/foundation/kernel'
+import { Fault, type Instant, instant, later, type Machine, seconds, TokenBucket } from '@birthmark/foundation/kernel'
 import { admitPublish } from './admit-publish.ts'
 import { encodePacket } from './encode-packet.ts'
 import { encodeFarewell, reasonOf } from './farewell.ts'
-import { mqttFault, reasonCode } from './faults.ts'
-import { InboundWindow } from './inbound-window.ts'
+import { mqttFault } from './faults.ts'
+import { Inbound } from './inbound.ts'
 import { judgeSubscriptions } from './judge-subscriptions.ts'
 import { Outbound } from './outbound.ts'
-import type { Disconnect, Packet, ProtocolVersion, Publish, Subscribe, Unsubscribe } from './packet.ts'
+import type { Acknowledgement, Disconnect, Packet, ProtocolVersion, Publish, Subscribe, Unsubscribe } from './packet.ts'
 import { NO_PROPERTIES } from './properties.ts'
 import { REASON, SUBACK_FAILURE } from './reason-code.ts'
 import type { RefusalCause, SessionEffect, SessionEnd, SessionInput, SessionOptions } from './session.ts'
@@ -23,16 +23,16 @@ import { TopicAliases } from './topic-aliases.ts'
 export class ServerSession implements Machine<SessionInput, SessionEffect> {
   readonly #options: SessionOptions
   readonly #version: ProtocolVersion
-  readonly #inbound = new InboundWindow()
+  readonly #inbound: Inbound
+  readonly #publishes: TokenBucket
   readonly #outbound: Outbound
   readonly #aliases: TopicAliases
-  /** The filters subscribed to, by their text. */
-  readonly #subscriptions = new Map<string, TopicFilter>()
+  /** The filters subscribed to, by their text; made with the first one. */
+  #subscriptions: Map<string, TopicFilter> | undefined
   /** What the current input calls for. Nothing is kept between inputs: messages hold on to the chunks they came in. */
   #effects: SessionEffect[] = NO_EFFECTS
   #heardAt: Instant
-  #nextDeadline: Instant | undefined
-  #isPaused = false
+  #silentAt: Instant | undefined
   #hasEnded = false
 
   constructor(options: SessionOptions) {
@@ -40,24 +40,36 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
     this.#options = options
     this.#version = accepted.version
     this.#aliases = new TopicAliases(profile.topicAliasMax)
+    this.#publishes = new TokenBucket(profile.publishesInPerSecond)
+    this.#inbound = new Inbound({
+      version: accepted.version,
+      inflightMax: profile.inboundInflightMax,
+      received: options.resumedReceived,
+      send: (packet) => this.#send(packet),
+    })
     this.#outbound = new Outbound({
       version: accepted.version,
       packetBytesMax: accepted.clientPacketBytesMax,
       inflightMax: accepted.outboundInflightMax,
       queueCountMax: profile.outboundQueueCountMax,
       queueBytesMax: profile.outboundQueueBytesMax,
+      perSecond: profile.publishesOutPerSecond,
+      aliasMax: accepted.outboundAliasMax,
+      marksRepetitions: profile.marksRepetitions,
     })
-    for (const filter of options.resumed ?? []) this.#subscriptions.set(filter, filter)
+    for (const filter of options.resumed ?? []) this.#remember(filter)
     this.#heardAt = options.now
-    this.#nextDeadline = this.#silentAfter(options.now)
+    this.#silentAt = this.#silentAfter(options.now)
   }
 
   /** Tells when {@link tick} must run. It moves only when it runs, not with every packet, so that timers are few. */
   get nextDeadline(): Instant | undefined {
-    return this.#nextDeadline
+    const { wakeAt } = this.#outbound
+    if (wakeAt === undefined || this.#hasEnded) return this.#silentAt
+    return this.#silentAt === undefined ? wakeAt : instant(Math.min(wakeAt, this.#silentAt))
   }
 
-  /** Messages of QoS 1 that would be sent at once if they were given now. */
+  /** Messages of QoS 1 and 2 that may be given now. */
   get room(): number {
     return this.#hasEnded ? 0 : this.#outbound.room
   }
@@ -80,10 +92,12 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
   tick(now: Instant): readonly SessionEffect[] {
     if (this.#hasEnded) return NO_EFFECTS
     const effects: SessionEffect[] = []
+    this.#outbound.wake(now, effects)
+    if (this.#silentAt === undefined || now < this.#silentAt) return effects
     // A client that we do not read from cannot be heard.
-    if (this.#isPaused) this.#heardAt = now
+    if (this.#inbound.isPaused) this.#heardAt = now
     const deadline = this.#silentAfter(this.#heardAt)
-    this.#nextDeadline = deadline
+    this.#silentAt = deadline
     if (deadline !== undefined && now >= deadline) {
       const silence = this.#options.accepted.keepAlive * KEEP_ALIVE_FACTOR
       this.#effects = effects
@@ -105,12 +119,14 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
           return
         }
         return this.#outbound.deliver(input.delivery, input.qos, input.stored, now, this.#effects)
+      case 'resume-released':
+        return this.#outbound.resumeReleased(input.stored, this.#effects)
       case 'acknowledged':
-        return this.#settle(input.packetId, REASON.SUCCESS)
+        return this.#inbound.settle(input.packetId, REASON.SUCCESS, this.#effects)
       case 'publish-failed':
         // MQTT 3.1.1 cannot refuse a message: without its PUBACK the client sends it again on its next connection.
         if (this.#version === 4) throw mqttFault('MQTT_BUS_UNAVAILABLE')
-        return this.#settle(input.packetId, REASON.UNSPECIFIED_ERROR)
+        return this.#inbound.settle(input.packetId, REASON.UNSPECIFIED_ERROR, this.#effects)
       case 'congested':
         return this.#outbound.setCongested(true, now, this.#effects)
       case 'drained':
@@ -130,6 +146,10 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
         return this.#publish(packet, now)
       case 'puback':
         return this.#outbound.acknowledge(packet.packetId, now, this.#effects)
+      case 'pubrec':
+      case 'pubrel':
+      case 'pubcomp':
+        return this.#takeExactlyOnce(packet, now)
       case 'subscribe':
         return this.#subscribe(packet, now)
       case 'unsubscribe':
@@ -140,53 +160,38 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
         return this.#disconnect(packet, now)
       case 'connect':
       case 'connack':
-      case 'pubrec':
-      case 'pubrel':
-      case 'pubcomp':
       case 'suback':
       case 'unsuback':
       case 'pingresp':
       case 'auth':
-        throw mqttFault('MQTT_PACKET_UNEXPECTED', { packet: packet.type.toUpperCase() })
+        throw unexpected(packet)
     }
+  }
+
+  /** The packets of QoS 2 (MQTT 5.0 §4.3.3). */
+  #takeExactlyOnce(packet: Acknowledgement, now: Instant): void {
+    const { packetId, reasonCode } = packet
+    if (this.#options.profile.qosMax < 2) throw unexpected(packet)
+    if (packet.type === 'pubrel') this.#inbound.release(packetId, this.#effects)
+    else if (packet.type === 'pubrec') this.#outbound.received(packetId, reasonCode, now, this.#effects)
+    else this.#outbound.completed(packetId, now, this.#effects)
   }
 
   #publish(packet: Publish, now: Instant): void {
-    const { packetId, properties } = packet
-    if (packet.qos === 2) throw mqttFault('MQTT_QOS_UNSUPPORTED')
-    if (packet.retain) throw mqttFault('MQTT_RETAIN_UNSUPPORTED')
+    const { packetId, properties, qos } = packet
+    const { profile } = this.#options
+    if (qos > profile.qosMax) throw mqttFault('MQTT_QOS_UNSUPPORTED')
+    if (packet.retain && !profile.retainAvailable) throw mqttFault('MQTT_RETAIN_UNSUPPORTED')
     if (properties.subscriptionIdentifiers) throw mqttFault('MQTT_SUBSCRIPTION_IDENTIFIER_IN_PUBLISH')
     const text = this.#aliases.topicOf(packet)
-    if (packetId !== undefined && !this.#beginInbound(packetId, packet.dup)) return
+    if (!this.#inbound.begin(packet, this.#effects)) return
+    if (!this.#publishes.take(1, now)) {
+      const fault = mqttFault('MQTT_PUBLISHES_TOO_FAST', { max: profile.publishesInPerSecond })
+      return this.#refusePublish(packetId, { because: 'fault', fault }, now)
+    }
     const admitted = admitPublish(packet, text, this.#options, now)
     if ('because' in admitted) return this.#refusePublish(packetId, admitted, now)
     this.#effects.push({ do: 'publish', message: admitted, packetId, isWill: false })
-  }
-
-  /** Notes a QoS 1 message that has come; gives false when it is to be left alone. */
-  #beginInbound(packetId: number, dup: boolean): boolean {
-    const max = this.#options.profile.inboundInflightMax
-    if (this.#inbound.has(packetId)) return this.#repeatInbound(packetId, dup)
-    this.#inbound.begin(packetId)
-    if (this.#version === 5) {
-      if (this.#inbound.size > max) throw mqttFault('MQTT_RECEIVE_MAXIMUM_EXCEEDED', { max })
-    } else if (this.#inbound.size >= max && !this.#isPaused) {
-      // MQTT 3.1.1 has no Receive Maximum, so its clients are held back instead.
-      this.#isPaused = true
-      this.#effects.push({ do: 'pause' })
-    }
-    return true
-  }
-
-  /** A message whose packet identifier is in use: an impatient client's copy of it, or a mistake. */
-  #repeatInbound(packetId: number, dup: boolean): false {
-    const fault = mqttFault('MQTT_PACKET_ID_IN_USE', { packetId })
-    if (this.#version === 4 && !dup) throw fault
-    if (this.#version === 5) {
-      this.#send({ type: 'puback', packetId, reasonCode: reasonCode(fault), properties: NO_PROPERTIES })
-      this.#effects.push({ do: 'refuse', cause: { because: 'fault', fault } })
-    }
-    return false
   }
 
   /**
@@ -194,25 +199,26 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
    * reserved topic (AWS IoT Core developer guide, reserved topics).
    */
   #refusePublish(packetId: number | undefined, cause: RefusalCause, now: Instant): void {
-    const isReserved = cause.because === 'fault' && cause.fault.code === 'MQTT_TOPIC_RESERVED'
-    if (this.#version === 4 || packetId === undefined || isReserved) return this.#fail(cause, now)
+    const code = cause.because === 'fault' ? cause.fault.code : ''
+    if (THROTTLED.has(code)) return this.#discard(packetId, cause)
+    if (this.#version === 4 || packetId === undefined || code === 'MQTT_TOPIC_RESERVED') return this.#fail(cause, now)
     this.#effects.push({ do: 'refuse', cause })
-    this.#settle(packetId, reasonOf(cause))
+    this.#inbound.settle(packetId, reasonOf(cause), this.#effects)
   }
 
-  /** Notes what became of a QoS 1 message, and sends the PUBACKs whose turn it is. */
-  #settle(packetId: number, code: number): void {
-    for (const settled of this.#inbound.settle(packetId, code)) {
-      this.#send({ type: 'puback', ...settled, properties: NO_PROPERTIES })
+  /** What comes too fast is not published; MQTT 3.1.1 cannot say so, and its client sends it again. */
+  #discard(packetId: number | undefined, cause: RefusalCause): void {
+    this.#effects.push({ do: 'refuse', cause })
+    if (packetId === undefined) return
+    if (this.#version === 4) this.#inbound.forget(packetId, this.#effects)
+    else this.#inbound.settle(packetId, reasonOf(cause), this.#effects)
+  }
+
+  #subscribe(packet: Subscribe, now: Instant): void {
+    if (packet.properties.subscriptionIdentifiers && !this.#options.profile.subscriptionIdentifiers) {
+      throw mqttFault('MQTT_SUBSCRIPTION_IDENTIFIER_UNSUPPORTED')
     }
-    if (!this.#isPaused || this.#inbound.size >= this.#options.profile.inboundInflightMax) return
-    this.#isPaused = false
-    this.#effects.push({ do: 'resume' })
-  }
-
-  #subscribe({ packetId, subscriptions, properties }: Subscribe, now: Instant): void {
-    if (properties.subscriptionIdentifiers) throw mqttFault('MQTT_SUBSCRIPTION_IDENTIFIER_UNSUPPORTED')
-    const judgements = judgeSubscriptions(subscriptions, this.#options, this.#subscriptions)
+    const judgements = judgeSubscriptions(packet, this.#options, this.#subscriptions ?? NO_SUBSCRIPTIONS)
     const refusals = judgements.filter((judgement) => !judgement.granted)
     const forbidden = refusals.find((refused) => refused.isForbidden)
     const endsForbidden = this.#version === 4 && this.#options.deniedSubscribe === 'close'
@@ -221,23 +227,32 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
     for (const cause of new Set(refusals.map((refused) => refused.cause))) this.#effects.push({ do: 'refuse', cause })
     const reasonCodes = judgements.map((judgement) => {
       if (!judgement.granted) return this.#version === 5 ? judgement.reasonCode : SUBACK_FAILURE
-      const { filter, qos, noLocal } = judgement
-      this.#subscriptions.set(filter, filter)
-      this.#effects.push({ do: 'subscribe', filter, qos, noLocal })
-      return qos
+      const { filter, grant } = judgement
+      this.#remember(filter)
+      this.#effects.push({ do: 'subscribe', filter, grant })
+      return grant.qos
     })
-    this.#send({ type: 'suback', packetId, reasonCodes, properties: NO_PROPERTIES })
+    this.#send({ type: 'suback', packetId: packet.packetId, reasonCodes, properties: NO_PROPERTIES })
+    for (const judgement of judgements) {
+      if (!judgement.granted || !judgement.replay) continue
+      this.#effects.push({ do: 'replay', filter: judgement.filter, grant: judgement.grant })
+    }
   }
 
   #unsubscribe({ packetId, filters }: Unsubscribe): void {
     const reasonCodes = filters.map((text) => {
-      const filter = this.#subscriptions.get(text)
+      const filter = this.#subscriptions?.get(text)
       if (filter === undefined) return REASON.NO_SUBSCRIPTION_EXISTED
-      this.#subscriptions.delete(text)
+      this.#subscriptions?.delete(text)
       this.#effects.push({ do: 'unsubscribe', filter })
       return REASON.SUCCESS
     })
     this.#send({ type: 'unsuback', packetId, reasonCodes, properties: NO_PROPERTIES })
+  }
+
+  #remember(filter: TopicFilter): void {
+    this.#subscriptions ??= new Map()
+    this.#subscriptions.set(filter, filter)
   }
 
   #disconnect({ reasonCode: reason, properties }: Disconnect, now: Instant): void {
@@ -264,7 +279,7 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
     sessionExpiry = this.#options.accepted.sessionExpiry,
   ): void {
     this.#hasEnded = true
-    this.#nextDeadline = undefined
+    this.#silentAt = undefined
     const { accepted, connectionId: publisher } = this.#options
     if (publishWill && accepted.will !== undefined) {
       const { delay, ...will } = accepted.will
@@ -294,6 +309,17 @@ export class ServerSession implements Machine<SessionInput, SessionEffect> {
   }
 }
 
+function unexpected(packet: Packet): Fault {
+  return mqttFault('MQTT_PACKET_UNEXPECTED', { packet: packet.type.toUpperCase() })
+}
+
+/** The refusals that are about the moment and not about the message. */
+const THROTTLED: ReadonlySet<string> = new Set([
+  'MQTT_PUBLISHES_TOO_FAST',
+  'MQTT_RETAINED_TOO_FAST',
+  'MQTT_RETAINED_TOO_MANY',
+])
 const KEEP_ALIVE_FACTOR = 1.5
+const NO_SUBSCRIPTIONS: ReadonlyMap<string, TopicFilter> = new Map()
 /** Stands for no effects, and is never added to. */
 const NO_EFFECTS: SessionEffect[] = []

@@ -21,6 +21,36 @@ export const SESSION_FAULTS = {
     spec: 'MQTT 5.0 §3.2.2.3.5 [MQTT-3.2.2-14]',
     reasonCode: 0x9a,
   },
+  MQTT_RETAIN_RESERVED: {
+    blame: 'peer',
+    message: 'a message for a reserved topic cannot be retained',
+    remedy: 'Publish to topics that begin with $ without RETAIN.',
+    reasonCode: 0x90,
+  },
+  MQTT_RETAINED_TOO_MANY: {
+    blame: 'busy',
+    message: 'the account has {max} retained messages already',
+    remedy: 'Delete those that nobody needs: publish an empty payload with RETAIN.',
+    reasonCode: 0x97,
+  },
+  MQTT_RETAINED_TOO_FAST: {
+    blame: 'busy',
+    message: 'more than {max} retained messages in a second, for one topic or for the account',
+    remedy: 'Publish what changes often without RETAIN.',
+    reasonCode: 0x97,
+  },
+  MQTT_CONNECTS_TOO_FAST: {
+    blame: 'busy',
+    message: 'the client identifier connects more than {max} times in a second',
+    remedy: 'Let the client wait before it connects again, longer each time; see that no other one has its identifier.',
+    reasonCode: 0x97,
+  },
+  MQTT_PUBLISHES_TOO_FAST: {
+    blame: 'busy',
+    message: 'the connection publishes more than {max} messages in a second',
+    remedy: 'Publish less often, or put several values into one message.',
+    reasonCode: 0x97,
+  },
   MQTT_SUBSCRIPTION_IDENTIFIER_UNSUPPORTED: {
     blame: 'peer',
     message: 'subscription identifiers are not supported',

@@ -2,10 +2,11 @@ import type { Decision } from '@birthmark/cloud/policy'
 import type { Fault, Instant } from '@birthmark/foundation/kernel'
 import type { AcceptedConnect } from './accept-connect.ts'
 import type { Delivery, Message } from './message.ts'
-import type { Packet } from './packet.ts'
+import type { Packet, QoS } from './packet.ts'
 import type { BrokerProfile } from './profile.ts'
 import type { ReservedService } from './reserved-topics.ts'
 import type { TopicFilter, TopicName } from './topic.ts'
+import type { Grant } from './topic-tree.ts'
 
 /** Why a policy refuses. */
 export type Denial = Extract<Decision, { readonly effect: 'deny' }>
@@ -13,6 +14,8 @@ export type Denial = Extract<Decision, { readonly effect: 'deny' }>
 /** What the principal of one session may do. Asked for every message, so answers should be cached. */
 export interface SessionPolicy {
   publish(topic: TopicName): Denial | undefined
+  /** Asked beside {@link publish} for a message with RETAIN. */
+  retainPublish(topic: TopicName): Denial | undefined
   subscribe(filter: TopicFilter): Denial | undefined
   receive(topic: TopicName): boolean
 }
@@ -33,17 +36,23 @@ export interface SessionOptions {
   readonly deniedSubscribe: 'close' | 'suback'
   /** What an earlier connection of this session subscribed to; nothing when absent. */
   readonly resumed?: readonly TopicFilter[]
+  /** Packet identifiers of the QoS 2 messages that an earlier connection sent and has not released. */
+  readonly resumedReceived?: readonly number[]
+  /** Judges by the limits of retained messages and counts the message; no limits when absent. */
+  readonly retainRefusal?: (topic: TopicName, deletes: boolean) => Fault | undefined
   /** Whether a group of a shared subscription takes another member; every one does when absent. */
   readonly mayShare?: (filter: TopicFilter) => boolean
   readonly now: Instant
 }
 
-/** Marks a message of QoS 1 that a store keeps until the client has acknowledged it. */
+/** Marks a message of QoS 1 or 2 that a store keeps until the client has acknowledged it. */
 export interface StoredMark {
   /** Its place among the messages of the session. */
   readonly place: number
   /** What it counts for in the store's limits. */
   readonly bytes: number
+  /** Whether the client may have been sent it on an earlier connection. */
+  readonly isRepeated?: boolean
 }
 
 /** What happens to a session. */
@@ -52,10 +61,12 @@ export type SessionInput =
   /** The decoder found this; no more packets will come. */
   | { readonly on: 'fault'; readonly fault: Fault }
   /**
-   * The bus has a message; `qos` is the lower of the message's and the subscription's. One of QoS 1 that is `stored` is
-   * given only while there is room ({@link ServerSession.room}).
+   * The bus has a message; `qos` is the lower of the message's and the subscription's. One that is `stored` is given
+   * only while there is room ({@link ServerSession.room}).
    */
-  | { readonly on: 'deliver'; readonly delivery: Delivery; readonly qos: 0 | 1; readonly stored?: StoredMark }
+  | { readonly on: 'deliver'; readonly delivery: Delivery; readonly qos: QoS; readonly stored?: StoredMark }
+  /** The store has a QoS 2 message that the client has received on an earlier connection; given while there is room. */
+  | { readonly on: 'resume-released'; readonly stored: StoredMark }
   /** The bus has taken the message of the publish effect with this packet id. */
   | { readonly on: 'acknowledged'; readonly packetId: number }
   /** The bus has failed to take it. */
@@ -77,7 +88,7 @@ export type SessionEffect =
   | { readonly do: 'send'; readonly bytes: Uint8Array }
   /**
    * Give the message to the bus. With a packet id the client waits: answer with `acknowledged` or `publish-failed`.
-   * `isWill` marks the will.
+   * With QoS 2, what makes it taken also notes the packet id as received. `isWill` marks the will.
    */
   | {
       readonly do: 'publish'
@@ -89,7 +100,13 @@ export type SessionEffect =
   | { readonly do: 'delay-will'; readonly message: Message; readonly seconds: number }
   /** A message needs to be stored no longer: the client has acknowledged it, or it is not for this client. */
   | { readonly do: 'settled'; readonly stored: StoredMark }
-  | { readonly do: 'subscribe'; readonly filter: TopicFilter; readonly qos: 0 | 1; readonly noLocal: boolean }
+  /** A stored QoS 2 message was received by the client: keep that until it is settled, and send what follows then. */
+  | { readonly do: 'released'; readonly stored: StoredMark }
+  /** Forget that a QoS 2 message with this identifier was received, and send what follows then. */
+  | { readonly do: 'forget-received'; readonly packetId: number }
+  | { readonly do: 'subscribe'; readonly filter: TopicFilter; readonly grant: Grant }
+  /** Deliver what is retained for a subscription that was just made. */
+  | { readonly do: 'replay'; readonly filter: TopicFilter; readonly grant: Grant }
   | { readonly do: 'unsubscribe'; readonly filter: TopicFilter }
   /** Record it: the client was refused something and the connection stays. */
   | { readonly do: 'refuse'; readonly cause: RefusalCause }
@@ -108,6 +125,8 @@ export type SessionEffect =
 export type DropReason =
   /** QoS 0, while the socket takes no more. */
   | 'congested'
+  /** QoS 0, and the client had as many messages in this second as the profile allows. */
+  | 'throttled'
   /** QoS 1, and as many wait already as the profile allows. */
   | 'queue-full'
   | 'larger-than-client-accepts'
@@ -125,7 +144,7 @@ export interface FaultCause {
 /** The policy denied it. */
 export interface DenialCause {
   readonly because: 'denied'
-  readonly action: 'publish' | 'subscribe'
+  readonly action: 'publish' | 'retain-publish' | 'subscribe'
   /** Topic name or filter; within the profile's limits. */
   readonly topic: string
   readonly denial: Denial

@@ -14,10 +14,13 @@ test('a message is read back as it was stored', () => {
   fc.assert(
     fc.property(anyPacket(5), (packet) => {
       fc.pre(packet.type === 'publish' && packet.topic !== '')
-      const { topicAlias: _alias, subscriptionIdentifiers: _ids, ...properties } = packet.properties
+      const { topicAlias: _alias, subscriptionIdentifiers: identifiers = [], ...properties } = packet.properties
       const stored = { ...message('a'), properties, payload: packet.payload, ...RECEIVED, publisher: undefined }
-      const read = readStoredMessage(new Delivery(stored).qos0(5), RECEIVED)
-      assert.deepEqual({ ...read, payload: [...read.payload] }, { ...stored, payload: [...stored.payload] })
+      const marks = { retain: packet.retain, identifiers }
+      const read = readStoredMessage(new Delivery(stored, marks).qos0(5), RECEIVED)
+      assert.deepEqual(read.marks, marks)
+      const { message: kept } = read
+      assert.deepEqual({ ...kept, payload: [...kept.payload] }, { ...stored, payload: [...stored.payload] })
     }),
   )
 })

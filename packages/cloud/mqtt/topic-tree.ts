@@ -1,10 +1,15 @@
+import type { QoS } from './packet.ts'
 import { hasWildcard, type TopicFilter, type TopicName } from './topic.ts'
 
 /** What a subscription was granted. */
 export interface Grant {
-  readonly qos: 0 | 1
+  readonly qos: QoS
   /** Whether the subscriber's own messages are kept from it (MQTT 5.0 §3.8.3.1). */
   readonly noLocal: boolean
+  /** Whether messages come with the RETAIN that they were published with (the same section); absent: without. */
+  readonly retainAsPublished?: boolean
+  /** Its subscription identifier (MQTT 5.0 §3.8.2.1.2); absent without one. */
+  readonly identifier?: number
 }
 
 /** The subscriptions to one filter. */
@@ -20,6 +25,8 @@ export class TopicTree<Subscriber> {
   readonly #root = new Node<Subscriber>()
   /** Filters with wildcards that somebody subscribes to. */
   #wildcards = 0
+  /** What was found lately. It stays true until a filter gets its first subscriber or loses its last one. */
+  readonly #found = new Map<TopicName, readonly Subscribers<Subscriber>[]>()
 
   /** @param options.hashMatchesParent Whether `a/#` matches `a`: yes in the standard, no at AWS IoT. */
   constructor(options: { readonly hashMatchesParent: boolean }) {
@@ -30,25 +37,37 @@ export class TopicTree<Subscriber> {
   subscribe(filter: TopicFilter, subscriber: Subscriber, grant: Grant): void {
     if (hasWildcard(filter)) {
       const { subscribers } = this.#root.grow(filter.split('/'), 0)
-      if (subscribers.size === 0) this.#wildcards += 1
+      if (subscribers.size === 0) {
+        this.#wildcards += 1
+        this.#found.clear()
+      }
       subscribers.set(subscriber, grant)
       return
     }
     const subscribers = this.#exact.get(filter)
-    if (subscribers === undefined) this.#exact.set(filter, new Map([[subscriber, grant]]))
-    else subscribers.set(subscriber, grant)
+    if (subscribers !== undefined) subscribers.set(subscriber, grant)
+    else {
+      this.#exact.set(filter, new Map([[subscriber, grant]]))
+      this.#found.clear()
+    }
   }
 
   /** Ends a subscription; gives false when there was none. */
   unsubscribe(filter: TopicFilter, subscriber: Subscriber): boolean {
     if (hasWildcard(filter)) {
       const left = this.#root.prune(filter.split('/'), 0, subscriber)
-      if (left === 0) this.#wildcards -= 1
+      if (left === 0) {
+        this.#wildcards -= 1
+        this.#found.clear()
+      }
       return left !== undefined
     }
     const subscribers = this.#exact.get(filter)
     if (subscribers?.delete(subscriber) !== true) return false
-    if (subscribers.size === 0) this.#exact.delete(filter)
+    if (subscribers.size === 0) {
+      this.#exact.delete(filter)
+      this.#found.clear()
+    }
     return true
   }
 
@@ -57,6 +76,15 @@ export class TopicTree<Subscriber> {
    * several of them. What is given is alive: it changes with the subscriptions.
    */
   match(topic: TopicName): readonly Subscribers<Subscriber>[] {
+    const known = this.#found.get(topic)
+    if (known !== undefined) return known
+    const found = this.#search(topic)
+    if (this.#found.size >= FOUND_MAX) this.#found.clear()
+    this.#found.set(topic, found)
+    return found
+  }
+
+  #search(topic: TopicName): readonly Subscribers<Subscriber>[] {
     const exact = this.#exact.get(topic)
     if (this.#wildcards === 0) return exact === undefined ? NONE : [exact]
     const found: Subscribers<Subscriber>[] = exact === undefined ? [] : [exact]
@@ -116,5 +144,8 @@ class Node<Subscriber> {
     this.children?.get('+')?.collect(levels, depth + 1, hashMatchesParent, found)
   }
 }
+
+/** Topics whose subscriptions a tree remembers, at about 150 bytes each; at the limit all are forgotten. */
+const FOUND_MAX = 4096
 
 const NONE: readonly never[] = []

@@ -1,4 +1,4 @@
-import { BoundStatement } from './bind-statement.ts'
+import { BoundStatement, bindStatement } from './bind-statement.ts'
 import type { PolicyDocument } from './document.ts'
 import type { AccessRequest, Decision, PolicyContext } from './model.ts'
 
@@ -23,18 +23,18 @@ export interface BoundPolicies {
  */
 export function bindPolicies(policies: readonly NamedPolicy[], context: PolicyContext): BoundPolicies {
   const statements = policies.flatMap(({ name, document }) =>
-    document.statements.map(
-      (statement, index) => new BoundStatement(statement, { policy: name, index, sid: statement.sid }, context),
+    document.statements.map((statement, index) =>
+      bindStatement(statement, { policy: name, index, sid: statement.sid }, context),
     ),
   )
-  return new JudgingPolicies(statements)
+  return new JudgingPolicies(statements.slice())
 }
 
 /** A class, because closures would keep the context alive. */
 class JudgingPolicies implements BoundPolicies {
   readonly #statements: readonly BoundStatement[]
-  /** The statements that name an action, for those asked for so far. */
-  readonly #naming = new Map<Action, Naming>()
+  /** The statements that name an action, for those asked for so far; made when one is asked for that may come again. */
+  #naming: Map<Action, Naming> | undefined
 
   constructor(statements: readonly BoundStatement[]) {
     this.#statements = statements
@@ -51,14 +51,15 @@ class JudgingPolicies implements BoundPolicies {
   }
 
   #namingOf(action: Action): Naming {
-    const known = this.#naming.get(action)
+    const known = this.#naming?.get(action)
     if (known !== undefined) return known
     const { Deny: denies = [], Allow: allows = [] } = Object.groupBy(
       this.#statements.filter((statement) => statement.matchesAction(action)),
       ({ effect }) => effect,
     )
-    this.#naming.set(action, { denies, allows })
-    return { denies, allows }
+    const naming = { denies, allows }
+    if (action !== 'iot:Connect') (this.#naming ??= new Map()).set(action, naming)
+    return naming
   }
 }
 

@@ -6,6 +6,25 @@ import { bindTemplate, type Template } from './template.ts'
 import { substitution } from './variables.ts'
 
 /**
+ * Binds a statement to a connection. One that asks nothing of the connection is bound once, for all of them: most of a
+ * fleet's policies is the same for every device, and a server holds tens of thousands.
+ */
+export function bindStatement(statement: PolicyStatement, ref: StatementRef, context: PolicyContext): BoundStatement {
+  const shared = constants.get(statement)
+  if (shared !== undefined && shared.ref.policy === ref.policy && shared.ref.index === ref.index) return shared
+  const bound = new BoundStatement(statement, ref, context)
+  if (isConstant(statement)) constants.set(statement, bound)
+  return bound
+}
+
+function isConstant({ conditions, resources }: PolicyStatement): boolean {
+  return conditions.length === 0 && resources.patterns.every(({ constant }) => constant !== undefined)
+}
+
+/** The statements that hold for every connection alike, by what they were read from, under the policy's last name. */
+const constants = new WeakMap<PolicyStatement, BoundStatement>()
+
+/**
  * A statement as it holds for one connection: conditions judged, variables replaced. An unresolved variable matches
  * nothing, and where that would widen what an Allow grants (in NotResource, under a negated operator) the whole Allow
  * does not match.
@@ -22,8 +41,10 @@ export class BoundStatement {
   constructor(statement: PolicyStatement, ref: StatementRef, context: PolicyContext) {
     this.ref = ref
     this.#statement = statement
-    this.#patterns = statement.resources.patterns.map((template) => bindResource(template, context))
-    this.#globs = this.#patterns.filter((pattern): pattern is Glob => !isUnresolved(pattern))
+    const patterns = statement.resources.patterns.map((template) => bindResource(template, context))
+    // A copy, because what a filter gives has room for more.
+    this.#globs = patterns.filter((pattern): pattern is Glob => !isUnresolved(pattern)).slice()
+    this.#patterns = this.#globs.length === patterns.length ? this.#globs : patterns
     const failure = evaluateConditions(statement, context) ?? this.#widened()
     this.failed = failure === undefined ? undefined : { statement: ref, ...failure }
   }

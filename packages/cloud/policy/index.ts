@@ -1,5 +1,6 @@
 /** The policy language: parse, variables, decide, explain. Pure. */
 export { type BoundPolicies, bindPolicies, type NamedPolicy } from './bind-policies.ts'
+export { checkPolicy, type PolicyFinding } from './check-policy.ts'
 export type { PolicyCondition, PolicyDocument, PolicyStatement } from './document.ts'
 export { explainDecision } from './explain-decision.ts'
 export { POLICY_FAULTS } from './faults.ts'

@@ -1,3 +1,4 @@
+import { Fault } from '@birthmark/foundation/kernel'
 import type { PolicyDocument, PolicyStatement } from './document.ts'
 import { malformed, quoted, readFields, readJson, readList, readObject, readTemplate, readText } from './json-reader.ts'
 import { parseConditions } from './parse-conditions.ts'
@@ -12,7 +13,23 @@ import type { Template } from './template.ts'
  * @throws `POLICY_MALFORMED` (caller) with the JSON path of the first problem
  */
 export function parsePolicyDocument(text: string): PolicyDocument {
-  const fields = readFields(readJson(text), '$', ['Version', 'Id', 'Statement'])
+  return parsePolicy(readJson(text))
+}
+
+/** Reads the value of a policy document, and says where the first fault is. */
+export function readPolicy(
+  value: unknown,
+): { readonly ok: true; readonly document: PolicyDocument } | { readonly ok: false; path: string; why: string } {
+  try {
+    return { ok: true, document: parsePolicy(value) }
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    return { ok: false, path: String(error.context['path']), why: String(error.context['why']) }
+  }
+}
+
+function parsePolicy(value: unknown): PolicyDocument {
+  const fields = readFields(value, '$', ['Version', 'Id', 'Statement'])
   const version = fields.has('Version') ? fields.get('Version') : '2008-10-17'
   if (version !== '2012-10-17' && version !== '2008-10-17') {
     throw malformed('$.Version', 'the version must be "2012-10-17" or "2008-10-17"')

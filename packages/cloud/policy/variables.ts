@@ -23,6 +23,11 @@ export function substitution(context: PolicyContext, variable: string): string |
   return safe && !certificate.list ? value : undefined
 }
 
+/** Tells whether a variable can have a single value on some connection. */
+export function canSubstitute(variable: string): boolean {
+  return isKnownKey(variable) && !LIST_KEYS.has(variable.toLowerCase()) && !/\.List$/i.test(variable)
+}
+
 /** Tells whether a key of AWS IoT or a global key is one that {@link keyValues} can give; other services' keys are. */
 export function isKnownKey(key: string): boolean {
   if (!/^(?:iot|aws):/i.test(key)) return true

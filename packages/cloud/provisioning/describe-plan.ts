@@ -14,7 +14,7 @@ function describeChange(change: PlannedChange, existing: ExistingResources): rea
       return [`+ certificate ${change.certificate.id}: ${change.certificate.status}`]
     case 'create-thing':
       return [
-        `+ thing ${change.thing.name}${typed(change.thing.typeName)}`,
+        `+ thing ${change.thing.name}${typed(change.thing.typeName)}${billed(change.thing.billingGroupName)}`,
         ...differences({}, change.thing.attributes),
       ]
     case 'update-thing': {
@@ -22,6 +22,10 @@ function describeChange(change: PlannedChange, existing: ExistingResources): rea
       const type = before?.typeName === change.typeName ? '' : typed(change.typeName)
       return [`~ thing ${change.name}${type}`, ...differences(before?.attributes ?? {}, change.attributes)]
     }
+    case 'add-to-thing-group':
+      return [`+ thing ${change.thingName} in thing group ${change.groupName}`]
+    case 'remove-from-thing-group':
+      return [`- thing ${change.thingName} in thing group ${change.groupName}`]
     case 'create-policy':
       return [`+ policy ${change.policy.name}: ${change.policy.document}`]
     case 'attach-policy':
@@ -39,6 +43,10 @@ function describeChange(change: PlannedChange, existing: ExistingResources): rea
 
 function typed(typeName: string | undefined): string {
   return typeName === undefined ? '' : ` of type ${typeName}`
+}
+
+function billed(groupName: string | undefined): string {
+  return groupName === undefined ? '' : ` in billing group ${groupName}`
 }
 
 function differences(

@@ -32,7 +32,8 @@ export function evaluate(expression: Expression, values: Values): string {
   }
 }
 
-function evaluateList(list: ListExpression, values: Values): readonly string[] {
+/** Evaluates a list of texts. @throws as {@link evaluate} */
+export function evaluateList(list: ListExpression, values: Values): readonly string[] {
   if (list.kind === 'items') return list.items.map((item) => evaluate(item, values))
   return evaluate(list.text, values).split(list.delimiter)
 }

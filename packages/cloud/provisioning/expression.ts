@@ -1,4 +1,4 @@
-/** A value of a template that becomes a text once the parameters are known. */
+/** A value of a template that becomes a text once the parameters are known; `path` says where, line and column too. */
 export type Expression =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'ref'; readonly path: string; readonly parameter: string }

@@ -11,6 +11,7 @@ import { readExistingResources } from './existing-resources.ts'
 import { isProvisioningFault, provisioningFault } from './faults.ts'
 import { planProvisioning } from './plan.ts'
 import type { ExistingResources, PlannedChange, ProvisioningInputs, ProvisioningPlan } from './plan-model.ts'
+import { certificatesOfSameKey, type PublicKeyOf, retire } from './same-key.ts'
 import type { SubjectAttribute } from './subject-parameters.ts'
 import type { ProvisioningTemplate } from './template.ts'
 import type { TemplateCache } from './template-cache.ts'
@@ -35,6 +36,11 @@ export interface FirstConnection {
   readonly entropy: Entropy
   /** Where parsed templates are kept; shared by the connections of an endpoint. */
   readonly templates: TemplateCache
+  /**
+   * Reads public keys where a certificate of the thing that has the same key is replaced by the new one; absent where
+   * both stay.
+   */
+  readonly publicKeyOf?: PublicKeyOf
   /** Gives the SHA-256 of its argument. */
   readonly sha256: (content: Uint8Array) => Uint8Array
 }
@@ -126,16 +132,31 @@ async function provision(registry: ScopedRegistry, connection: FirstConnection):
 
     // Step 2: decide. Nothing has happened yet.
     const { plan } = await planFirstConnection(registry, connection)
+    const retired = await retireSameKey(registry, connection, plan)
+    const changes = [...plan.changes, ...retired]
 
     // Step 3: all of it, or nothing. A conflict means that somebody changed what step 2 had read: decide anew.
-    const result = await registry.commit(plan.changes)
+    const result = await registry.commit(changes)
     if (result.ok) {
-      const { thingName, status, changes, explanation } = plan
-      return { outcome: 'provisioned', thingName, status, changes, explanation }
+      const { thingName, status } = plan
+      const same = retired.flatMap((change) => (change.do === 'detach-thing-principal' ? [change.certificateId] : []))
+      const because = same.map((id) => `certificate ${id} has the same key and is replaced`)
+      return { outcome: 'provisioned', thingName, status, changes, explanation: [...plan.explanation, ...because] }
     }
-    refusal = { change: plan.changes[result.index]?.do ?? '', reason: result.reason }
+    refusal = { change: changes[result.index]?.do ?? '', reason: result.reason }
   }
   throw provisioningFault('PROVISIONING_CONTENDED', { tries: COMMIT_TRIES_MAX, ...refusal })
+}
+
+async function retireSameKey(
+  registry: ScopedRegistry,
+  connection: FirstConnection,
+  { thingName, status }: ProvisioningPlan,
+): Promise<readonly PlannedChange[]> {
+  const { publicKeyOf, certificate, now } = connection
+  if (publicKeyOf === undefined || thingName === undefined || status !== 'ACTIVE') return []
+  const own = { id: presentedId(connection), pem: certificate.toPem() }
+  return retire(thingName, await certificatesOfSameKey(registry, thingName, own, publicKeyOf), now)
 }
 
 /** A certificate that left PENDING_ACTIVATION is never provisioned again, whatever becomes of the template. */

@@ -83,6 +83,11 @@ export const FLEET_FAULTS = {
     message: '{what}',
     remedy: 'Wait for the answers, and ask again after a while.',
   },
+  FLEET_BRAKED: {
+    blame: 'busy',
+    message: '{why}; ask again in {seconds} seconds',
+    remedy: 'Look at the alarms: if the claim has leaked, deactivate its certificate and give the batch another one.',
+  },
 } as const
 
 /** Makes a fault of {@link FLEET_FAULTS}. */
@@ -145,6 +150,7 @@ const ANSWERS: ReadonlyMap<string, readonly [number, string]> = new Map([
   ['HOOK_SLOW', [403, 'ACCESS_DENIED']],
   ['HOOK_FAILED', [403, 'ACCESS_DENIED']],
   ['FLEET_BUSY', [429, 'Throttling']],
+  ['FLEET_BRAKED', [429, 'Throttling']],
   ['PROVISIONING_RESOURCE_CONFLICT', [409, 'ResourceConflict']],
   ['PROVISIONING_CONTENDED', [429, 'Throttling']],
 ])

@@ -2,6 +2,7 @@ import type { CertificateId, CertificateRecord, Scope, ScopedRegistry, TemplateR
 import type { Clock, Entropy, Log, Millis } from '@birthmark/foundation/kernel'
 import type { CertificateProvider } from './certificate-provider.ts'
 import type { PayloadFormat } from './fleet-payload.ts'
+import type { PublicKeyOf } from './same-key.ts'
 import type { TemplateCache } from './template-cache.ts'
 
 /** One message of a device to fleet provisioning, and the way back. */
@@ -14,6 +15,16 @@ export interface FleetRequest {
   reply(topic: string, payload: Uint8Array): void
   /** Writes a line into the record of the connection. */
   note(detail: string): void
+  /** Says in that record why the request was refused; absent where there is no record. */
+  blame?(failure: FleetFailure): void
+}
+
+/** Why a request was refused or failed. */
+export interface FleetFailure {
+  /** Of the fault; `unforeseen` for what is none. */
+  readonly code: string
+  readonly why: string
+  readonly remedy: string
 }
 
 /** Who asks. */
@@ -43,12 +54,25 @@ export interface FleetPorts {
    * Whatever it is, {@link onTaken} hears of it.
    */
   readonly existingThings: 'bind' | 'replace' | 'refuse'
+  /**
+   * What becomes of a certificate of the thing that has the same key as the new one: it stays, and counts as any other
+   * (`add`), or the device is the same and the new one takes its place (`replace`), also on an allow-list.
+   */
+  readonly sameKey?: 'add' | 'replace'
   /** Hears of a request for a thing that has another certificate. */
   readonly onTaken?: (taken: TakenThing) => void
-  /** Hears of every request that was refused or failed, with the code of its cause. */
-  readonly onRejected?: (request: FleetRequest, code: string) => void
+  /** Hears of every request that was refused or failed. */
+  readonly onRejected?: (request: FleetRequest, failure: FleetFailure) => void
+  /** Asked before a request costs anything: gives why it has to wait. All pass when absent. */
+  readonly brake?: (request: FleetRequest, operation: FleetOperation['do']) => FleetBrake | undefined
   /** How long a token is good; one hour when absent, as at AWS IoT. */
   readonly tokenLifetime?: Millis
+}
+
+/** Why a request has to wait, and how long. */
+export interface FleetBrake {
+  readonly why: string
+  readonly seconds: number
 }
 
 /** A claim asks for a thing that is not its own. */
@@ -76,6 +100,7 @@ export interface FleetCrypto {
   readCsr(pem: string): Promise<Uint8Array>
   /** Reads a certificate in DER. */
   readCertificate(der: Uint8Array): Pick<CertificateRecord, 'id' | 'pem' | 'notBefore' | 'notAfter'>
+  readonly publicKeyOf: PublicKeyOf
   /** Gives the SHA-256 of its argument. */
   sha256(content: Uint8Array): Uint8Array
 }

@@ -6,7 +6,7 @@ import type {
   ScopedRegistry,
   TemplateRecord,
 } from '@birthmark/cloud/registry'
-import { type Millis, seconds } from '@birthmark/foundation/kernel'
+import { equalBytes, type Millis, seconds } from '@birthmark/foundation/kernel'
 import { commitProvisioning } from './commit-plan.ts'
 import { provisioningFault, quoted } from './faults.ts'
 import { fleetFault } from './fleet-faults.ts'
@@ -14,6 +14,7 @@ import { hashOf, principalOf } from './fleet-offer.ts'
 import { type PayloadMembers, parametersMember, textMap } from './fleet-payload.ts'
 import type { FleetPorts, FleetRequest } from './fleet-ports.ts'
 import type { ProvisioningInputs, ProvisioningPlan } from './plan-model.ts'
+import { certificatesOfSameKey, retire } from './same-key.ts'
 import { templateArn } from './template-arn.ts'
 import { uuidOf } from './uuid.ts'
 
@@ -35,7 +36,7 @@ export async function provisionOffered(
   const sent = parametersMember(members)
 
   // Step 2: may this device have it? The list first: it costs nothing, the hook does.
-  const uses = await requireAllowed(template, sent, offer, registry)
+  const uses = await requireAllowed(template, sent, certificate, registry, ports)
   const parameters = await askHook(template, sent, certificate, request, ports)
 
   // Step 3: all of it, or nothing.
@@ -84,9 +85,12 @@ function unknownToken(): Error {
 async function requireAllowed(
   template: TemplateRecord,
   parameters: Parameters,
-  { certificateId }: CertificateOffer,
-  { provisioning }: ScopedRegistry,
+  certificate: CertificateRecord,
+  registry: ScopedRegistry,
+  ports: FleetPorts,
 ): Promise<readonly Change[]> {
+  const { provisioning } = registry
+  const { id: certificateId } = certificate
   const uses: Change[] = []
   for (const list of await provisioning.allowListsOf(template.name)) {
     const value = parameters.get(list.parameter)
@@ -95,13 +99,19 @@ async function requireAllowed(
     }
     const allowed = await provisioning.allowedValue(list.name, value)
     if (allowed === undefined) throw outside(list, value)
-    if (list.once && allowed.usedBy !== undefined && allowed.usedBy !== certificateId) {
-      const context = { list: list.name, value: quoted(value), usedBy: allowed.usedBy }
-      throw fleetFault('FLEET_CLAIM_EXHAUSTED', context)
+    const { usedBy } = allowed
+    if (list.once && usedBy !== undefined && usedBy !== certificateId) {
+      const isSame = ports.sameKey === 'replace' && hasKeyOf(certificate, await registry.certificate(usedBy), ports)
+      if (!isSame) throw fleetFault('FLEET_CLAIM_EXHAUSTED', { list: list.name, value: quoted(value), usedBy })
+      uses.push({ do: 'allow-values', list: list.name, values: [value] })
     }
     uses.push({ do: 'use-allowed-value', list: list.name, value, certificateId })
   }
   return uses
+}
+
+function hasKeyOf(one: CertificateRecord, other: CertificateRecord | undefined, { crypto }: FleetPorts): boolean {
+  return other !== undefined && equalBytes(crypto.publicKeyOf(one.pem), crypto.publicKeyOf(other.pem))
 }
 
 function outside({ name, parameter }: AllowList, value: string): Error {
@@ -186,25 +196,35 @@ async function takeThing(
   template: TemplateRecord,
   certificate: CertificateRecord,
   { scope, client }: FleetRequest,
-  { existingThings, onTaken, registryOf, clock }: FleetPorts,
+  { existingThings, sameKey, onTaken, registryOf, clock, crypto }: FleetPorts,
 ): Promise<readonly Change[]> {
-  const principals = await registryOf(scope).principalsOfThing(thingName)
+  const registry = registryOf(scope)
+  const same =
+    sameKey === 'replace' ? await certificatesOfSameKey(registry, thingName, certificate, crypto.publicKeyOf) : []
+  const principals = await registry.principalsOfThing(thingName)
   // A device that asks with the certificate of its thing replaces that itself, once its new one has connected.
-  const own = [certificate.id, client.certificateId]
+  const own = [certificate.id, client.certificateId, ...same.map(({ id }) => id)]
   const others = principals.map((one) => one.certificateId).filter((id) => !own.includes(id))
+  const replaced = retire(
+    thingName,
+    same.filter(({ id }) => id !== client.certificateId),
+    clock.now(),
+  )
   const [other] = others
-  if (other === undefined) return []
+  if (other === undefined) return replaced
   const { id: certificateId } = certificate
   onTaken?.({ scope, thingName, templateName: template.name, certificateId, others, client, outcome: existingThings })
   if (existingThings === 'refuse') throw fleetFault('FLEET_THING_TAKEN', { thing: thingName, other })
-  if (existingThings === 'bind') return []
-  const replaced = await Promise.all(others.map((id) => registryOf(scope).certificate(id)))
-  return replaced.flatMap((old): readonly Change[] => {
-    if (old === undefined) return []
-    const detach: Change = { do: 'detach-thing-principal', thingName, certificateId: old.id }
-    if (old.status !== 'ACTIVE') return [detach]
-    return [detach, { do: 'set-certificate-status', id: old.id, from: ['ACTIVE'], to: 'INACTIVE', at: clock.now() }]
-  })
+  if (existingThings === 'bind') return replaced
+  const records = await Promise.all(others.map((id) => registry.certificate(id)))
+  return [
+    ...replaced,
+    ...retire(
+      thingName,
+      records.filter((record) => record !== undefined),
+      clock.now(),
+    ),
+  ]
 }
 
 /** How long a pre-provisioning hook may take (AWS IoT Core developer guide, Pre-provisioning hooks). */

@@ -3,7 +3,7 @@ import { Fault, messageOf } from '@birthmark/foundation/kernel'
 import { fleetFault, isForeseen, rejectionOf } from './fleet-faults.ts'
 import { createCertificateFromCsr, createKeysAndCertificate } from './fleet-offer.ts'
 import { readPayload, writePayload } from './fleet-payload.ts'
-import type { FleetOperation, FleetPorts, FleetRequest } from './fleet-ports.ts'
+import type { FleetFailure, FleetOperation, FleetPorts, FleetRequest } from './fleet-ports.ts'
 import { provisionOffered } from './fleet-provision.ts'
 
 /**
@@ -28,6 +28,8 @@ export class FleetProvisioning {
     const count = this.#underWay.get(connectionId) ?? 0
     const busy = busyReason(count, this.#total)
     if (busy !== undefined) return this.#reject(request, operation, fleetFault('FLEET_BUSY', { what: busy }))
+    const brake = this.#ports.brake?.(request, operation.do)
+    if (brake !== undefined) return this.#reject(request, operation, fleetFault('FLEET_BRAKED', { ...brake }))
     this.#total += 1
     this.#underWay.set(connectionId, count + 1)
     this.#perform(operation, request)
@@ -75,9 +77,11 @@ export class FleetProvisioning {
   }
 
   #reject(request: FleetRequest, operation: FleetOperation, error: unknown): void {
-    const code = error instanceof Fault ? error.code : 'unforeseen'
+    const failure = failureOf(error)
+    const { code } = failure
     request.note(`${code}: ${messageOf(error)}`)
-    this.#ports.onRejected?.(request, code)
+    request.blame?.(failure)
+    this.#ports.onRejected?.(request, failure)
     const { clientId, certificateId } = request.client
     const fields = { operation: operation.do, clientId, certificateId, code, why: messageOf(error) }
     this.#ports.log.write(isForeseen(error) ? 'info' : 'error', 'provisioning.rejected', fields)
@@ -92,6 +96,12 @@ export class FleetProvisioning {
     if (left === 0) this.#underWay.delete(connectionId)
     else this.#underWay.set(connectionId, left)
   }
+}
+
+/** What is no fault says nothing to strangers; the log has it. */
+function failureOf(error: unknown): FleetFailure {
+  if (error instanceof Fault) return { code: error.code, why: error.message, remedy: error.remedy }
+  return { code: 'unforeseen', why: 'an invariant failed', remedy: 'Report it; the log has the details.' }
 }
 
 function busyReason(ofConnection: number, ofAll: number): string | undefined {

@@ -17,8 +17,10 @@ export { FleetProvisioning, SWEEP_COUNT_MAX } from './fleet.ts'
 export { FLEET_FAULTS } from './fleet-faults.ts'
 export type {
   CallHook,
+  FleetBrake,
   FleetClient,
   FleetCrypto,
+  FleetFailure,
   FleetIssuer,
   FleetPorts,
   FleetRequest,

@@ -45,7 +45,9 @@ test('names line and column, and the path of what is given twice', () => {
   ]
   for (const [text, message] of rows)
     assert.throws(() => parseJsonText(text), { message: `the template is not JSON: ${message}` })
-  assert.throws(() => parseJsonText('{"a":{"b c":1,\n"b c":2}}'), { message: '$.a["b c"] (line 2) is given twice' })
+  assert.throws(() => parseJsonText('{"a":{"b c":1,\n"b c":2}}'), {
+    message: '$.a["b c"] (line 2, column 1) is given twice',
+  })
 })
 
 test('nesting has an end', () => {

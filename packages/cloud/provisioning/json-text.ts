@@ -1,12 +1,17 @@
 import { provisioningFault } from './faults.ts'
 
-/** A JSON value that knows the line it begins on, from 1. */
+/** A JSON value that knows the line and the column it begins at, both from 1. */
 export type JsonNode =
-  | { readonly kind: 'string'; readonly value: string; readonly line: number }
-  | { readonly kind: 'number'; readonly value: number; readonly line: number }
-  | { readonly kind: 'literal'; readonly value: boolean | null; readonly line: number }
-  | { readonly kind: 'array'; readonly items: readonly JsonNode[]; readonly line: number }
-  | { readonly kind: 'object'; readonly members: ReadonlyMap<string, JsonNode>; readonly line: number }
+  | { readonly kind: 'string'; readonly value: string; readonly line: number; readonly column: number }
+  | { readonly kind: 'number'; readonly value: number; readonly line: number; readonly column: number }
+  | { readonly kind: 'literal'; readonly value: boolean | null; readonly line: number; readonly column: number }
+  | { readonly kind: 'array'; readonly items: readonly JsonNode[]; readonly line: number; readonly column: number }
+  | {
+      readonly kind: 'object'
+      readonly members: ReadonlyMap<string, JsonNode>
+      readonly line: number
+      readonly column: number
+    }
 
 /**
  * Reads JSON (RFC 8259), keeping lines for messages. Stricter than the platform's reader in one point: a member that
@@ -34,15 +39,16 @@ class JsonTextReader {
 
   value(path: string, depth: number): JsonNode {
     const line = this.#line
+    const column = this.#at - this.#lineStart + 1
     if (depth > JSON_DEPTH_MAX) throw provisioningFault('TEMPLATE_TOO_DEEP', { line, max: JSON_DEPTH_MAX })
-    if (this.#accept('{')) return { kind: 'object', members: this.#members(path, depth), line }
-    if (this.#accept('[')) return { kind: 'array', items: this.#items(path, depth), line }
-    if (this.#text[this.#at] === '"') return { kind: 'string', value: this.#string(), line }
+    if (this.#accept('{')) return { kind: 'object', members: this.#members(path, depth), line, column }
+    if (this.#accept('[')) return { kind: 'array', items: this.#items(path, depth), line, column }
+    if (this.#text[this.#at] === '"') return { kind: 'string', value: this.#string(), line, column }
     const number = this.#take(NUMBER)
-    if (number !== undefined) return { kind: 'number', value: Number(number), line }
+    if (number !== undefined) return { kind: 'number', value: Number(number), line, column }
     const literal = LITERALS.get(this.#take(LITERAL) ?? '')
     if (literal === undefined) throw this.#notJson('a value is expected')
-    return { kind: 'literal', value: literal.value, line }
+    return { kind: 'literal', value: literal.value, line, column }
   }
 
   end(): void {
@@ -54,9 +60,10 @@ class JsonTextReader {
     if (this.#accept('}')) return members
     do {
       const line = this.#line
+      const column = this.#at - this.#lineStart + 1
       const name = this.#string()
       const inside = memberPath(path, name)
-      if (members.has(name)) throw provisioningFault('TEMPLATE_KEY_REPEATED', { path: inside, line })
+      if (members.has(name)) throw provisioningFault('TEMPLATE_KEY_REPEATED', { path: inside, line, column })
       if (!this.#accept(':')) throw this.#notJson('a colon is expected')
       members.set(name, this.value(inside, depth + 1))
     } while (this.#accept(','))

@@ -61,7 +61,7 @@ function parseRef(place: Place, parameter: string, declared: Declarations): Expr
   if (!declared.parameters.has(parameter)) {
     throw place.fault('TEMPLATE_NAME_UNDECLARED', { name: `parameter ${quoted(parameter)}` })
   }
-  return { kind: 'ref', path: place.path, parameter }
+  return { kind: 'ref', path: place.where, parameter }
 }
 
 function parseJoin(place: Place, declared: Declarations): Expression {
@@ -69,14 +69,14 @@ function parseJoin(place: Place, declared: Declarations): Expression {
     throw place.fault('TEMPLATE_FUNCTION_MISPLACED', { why: 'Fn::Join is not supported inside a policy; use Fn::Sub' })
   }
   const [delimiter, list] = argumentsOf(place, 2, '[delimiter, list]')
-  return { kind: 'join', path: place.path, delimiter: delimiter.text(), list: parseList(list, declared) }
+  return { kind: 'join', path: place.where, delimiter: delimiter.text(), list: parseList(list, declared) }
 }
 
 function parseSelect(place: Place, declared: Declarations): Expression {
   const [index, list] = argumentsOf(place, 2, '[index, list]')
   return {
     kind: 'select',
-    path: place.path,
+    path: place.where,
     index: index.node.kind === 'number' ? numberText(index) : parseExpression(index, declared),
     list: parseList(list, declared),
   }
@@ -95,7 +95,7 @@ function parseFindInMap(place: Place, declared: Declarations): Expression {
   if (!declared.mappings.has(found)) throw map.fault('TEMPLATE_NAME_UNDECLARED', { name: `map ${quoted(found)}` })
   return {
     kind: 'find-in-map',
-    path: place.path,
+    path: place.where,
     map: found,
     key: parseExpression(key, declared),
     name: parseExpression(name, declared),
@@ -104,10 +104,10 @@ function parseFindInMap(place: Place, declared: Declarations): Expression {
 
 function parseSub(place: Place, declared: Declarations): Expression {
   if (place.node.kind === 'string')
-    return { kind: 'sub', path: place.path, parts: subParts(place, declared, new Map()) }
+    return { kind: 'sub', path: place.where, parts: subParts(place, declared, new Map()) }
   const [text, bindings] = argumentsOf(place, 2, 'a string, or [string, {name: value}]')
   const bound = new Map(bindings.members().map(([name, value]) => [name, parseExpression(value, declared)]))
-  return { kind: 'sub', path: place.path, parts: subParts(text, declared, bound) }
+  return { kind: 'sub', path: place.where, parts: subParts(text, declared, bound) }
 }
 
 /** Cuts the text of `Fn::Sub` at its `${name}`. `${!name}` stands for the text `${name}`, and policy variables stay. */
@@ -133,13 +133,19 @@ function subPart(
 ): SubPart {
   const value = bound.get(name)
   if (value !== undefined) return { kind: 'value', value }
-  if (declared.parameters.has(name)) return { kind: 'value', value: { kind: 'ref', path: place.path, parameter: name } }
+  if (declared.parameters.has(name))
+    return { kind: 'value', value: { kind: 'ref', path: place.where, parameter: name } }
   if (name.startsWith('!')) return { kind: 'text', text: `\${${name.slice(1)}}` }
   if (POLICY_VARIABLE.test(name)) return { kind: 'text', text: whole }
   throw place.fault('TEMPLATE_NAME_UNDECLARED', { name: quoted(whole) })
 }
 
-function parseList(place: Place, declared: Declarations): ListExpression {
+/**
+ * Reads a list of texts: a list of texts and functions, or `Fn::Split`.
+ *
+ * @throws as {@link parseExpression}
+ */
+export function parseList(place: Place, declared: Declarations): ListExpression {
   if (place.node.kind === 'array') {
     return { kind: 'items', items: place.items().map((item) => parseExpression(item, declared)) }
   }
@@ -147,7 +153,7 @@ function parseList(place: Place, declared: Declarations): ListExpression {
   if (split === undefined) throw place.invalid('a list, or Fn::Split')
   const [delimiter, text] = argumentsOf(split, 2, '[delimiter, text]')
   if (delimiter.text() === '') throw delimiter.invalid('a text of at least one character')
-  return { kind: 'split', path: split.path, delimiter: delimiter.text(), text: parseExpression(text, declared) }
+  return { kind: 'split', path: split.where, delimiter: delimiter.text(), text: parseExpression(text, declared) }
 }
 
 function parseJson(place: Place, declared: Declarations): JsonExpression {

@@ -2,18 +2,20 @@ import { parsePolicyDocument } from '@birthmark/cloud/policy'
 import { isFault, messageOf } from '@birthmark/foundation/kernel'
 import { constantText, type DocumentExpression, type Expression, expressionsOf, writeDocument } from './expression.ts'
 import { type Declarations, parseDocument, parseExpression } from './parse-expression.ts'
+import { OVERRIDES, overrides } from './parse-overrides.ts'
+import { parseThing } from './parse-thing.ts'
 import type { Place } from './place.ts'
+import { placed } from './placed.ts'
 import { CERTIFICATE_ID_PARAMETER } from './subject-parameters.ts'
 import type {
   CertificateResource,
   CertificateSource,
-  Override,
   PolicyResource,
   ProvisioningTemplate,
   TemplateKind,
   ThingResource,
 } from './template.ts'
-import { ATTRIBUTE_NAME, CERTIFICATE_STATUSES, PRINCIPAL_TYPES } from './words.ts'
+import { CERTIFICATE_STATUSES, PRINCIPAL_TYPES } from './words.ts'
 
 /** Reads the section `Resources`. */
 export function parseResources(
@@ -47,34 +49,6 @@ export function parseResources(
   return { thing: things[0], certificate, policies }
 }
 
-function parseThing(place: Place, logicalName: string, declared: Declarations): ThingResource {
-  const properties = place.required('Properties').only([...THING_PROPERTIES, ...NOT_IMPLEMENTED.keys()])
-  for (const [name, what] of NOT_IMPLEMENTED) {
-    const property = properties.member(name)
-    if (property !== undefined) throw property.fault('TEMPLATE_NOT_IMPLEMENTED', { what })
-  }
-  const attributes = properties.member('AttributePayload')?.members()
-  const settings = overrides(place, THING_OVERRIDES)
-  return {
-    logicalName,
-    path: place.path,
-    name: parseExpression(properties.required('ThingName'), declared),
-    attributes:
-      attributes &&
-      new Map(attributes.map(([name, value]) => [attributeName(name, value), parseExpression(value, declared)])),
-    typeName: optional(properties.member('ThingTypeName'), declared),
-    override: {
-      attributes: settings.get('AttributePayload')?.oneOf([...OVERRIDES, 'MERGE']) ?? 'DO_NOTHING',
-      typeName: settings.get('ThingTypeName')?.oneOf(OVERRIDES) ?? 'DO_NOTHING',
-    },
-  }
-}
-
-function attributeName(name: string, place: Place): string {
-  if (!ATTRIBUTE_NAME.test(name)) throw place.invalid('named with 1 to 128 of a-z A-Z 0-9 _ . , @ / : # -')
-  return name
-}
-
 function parseCertificate(
   place: Place,
   logicalName: string,
@@ -82,15 +56,14 @@ function parseCertificate(
   declared: Declarations,
 ): CertificateResource {
   const properties = place.required('Properties').only(CERTIFICATE_PROPERTIES)
-  const status = optional(properties.member('Status'), declared)
-  const principalType = optional(properties.member('ThingPrincipalType'), declared)
-  expectWord(properties.member('Status'), status, CERTIFICATE_STATUSES)
-  expectWord(properties.member('ThingPrincipalType'), principalType, PRINCIPAL_TYPES)
+  const status = placed(properties.member('Status'), declared)
+  const principalType = placed(properties.member('ThingPrincipalType'), declared)
+  expectWord(properties.member('Status'), status?.value, CERTIFICATE_STATUSES)
+  expectWord(properties.member('ThingPrincipalType'), principalType?.value, PRINCIPAL_TYPES)
   return {
     logicalName,
-    path: place.path,
     source: kind === 'REGISTER_THING' ? parseSource(properties, declared) : presentedCertificate(properties, declared),
-    status: status ?? { kind: 'text', text: 'ACTIVE' },
+    status: status ?? { value: { kind: 'text', text: 'ACTIVE' }, path: properties.where },
     principalType,
     override: { status: overrides(place, ['Status']).get('Status')?.oneOf(OVERRIDES) ?? 'DO_NOTHING' },
   }
@@ -135,12 +108,12 @@ function parsePolicy(place: Place, logicalName: string, declared: Declarations):
   if ((name === undefined) === (document === undefined)) {
     throw properties.invalid('with exactly one of PolicyName and PolicyDocument')
   }
-  if (name !== undefined) {
-    return { logicalName, path: place.path, policy: { by: 'name', name: parseExpression(name, declared) } }
-  }
-  const text = parseDocument(properties.required('PolicyDocument'), declared)
-  expectPolicy(properties.required('PolicyDocument'), text)
-  return { logicalName, path: place.path, policy: { by: 'document', document: text } }
+  const byName = placed(name, declared)
+  if (byName !== undefined) return { logicalName, policy: { by: 'name', name: byName } }
+  const at = properties.required('PolicyDocument')
+  const value = parseDocument(at, declared)
+  expectPolicy(at, value)
+  return { logicalName, policy: { by: 'document', document: { value, path: at.where } } }
 }
 
 /** Judges a document that needs no parameter at once, so that its mistakes are found with the template's. */
@@ -165,39 +138,7 @@ function optional(place: Place | undefined, declared: Declarations): Expression 
   return place && parseExpression(place, declared)
 }
 
-/** Gives the OverrideSettings by their names as properties; the guide's text spells them in capitals too. */
-function overrides(place: Place, names: readonly string[]): ReadonlyMap<string, Place> {
-  const spellings = new Map(
-    names.flatMap(
-      (name) =>
-        [
-          [name, name],
-          [capitals(name), name],
-        ] as const,
-    ),
-  )
-  const found = new Map<string, Place>()
-  for (const [spelling, setting] of place
-    .member('OverrideSettings')
-    ?.only([...spellings.keys()])
-    .members() ?? []) {
-    const name = spellings.get(spelling) ?? spelling
-    if (found.has(name)) throw setting.fault('TEMPLATE_KEY_REPEATED')
-    setting.oneOf([...OVERRIDES, 'MERGE'])
-    found.set(name, setting)
-  }
-  return found
-}
-
-/** `ThingTypeName` becomes `THING_TYPE_NAME`. */
-function capitals(name: string): string {
-  return name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase()
-}
-
 const RESOURCE_TYPES = ['AWS::IoT::Thing', 'AWS::IoT::Certificate', 'AWS::IoT::Policy'] as const
-const OVERRIDES: readonly Override[] = ['DO_NOTHING', 'REPLACE', 'FAIL']
-const THING_PROPERTIES = ['ThingName', 'AttributePayload', 'ThingTypeName']
-const THING_OVERRIDES = ['AttributePayload', 'ThingTypeName', 'ThingGroups']
 const CERTIFICATE_PROPERTIES = [
   'CertificateId',
   'CertificatePem',
@@ -206,10 +147,3 @@ const CERTIFICATE_PROPERTIES = [
   'Status',
   'ThingPrincipalType',
 ]
-
-/** Properties of a thing whose resources the registry does not keep yet. Left out silently, they would be missed. */
-const NOT_IMPLEMENTED: ReadonlyMap<string, string> = new Map([
-  ['ThingGroups', 'thing groups'],
-  ['BillingGroup', 'billing groups'],
-  ['PackageVersions', 'software packages'],
-])

@@ -13,6 +13,11 @@ export class Place {
     this.path = path
   }
 
+  /** Says where this is, for messages of a time when the template is run: path, line and column. */
+  get where(): string {
+    return `${this.path} (line ${this.node.line}, column ${this.node.column})`
+  }
+
   /** Gives the member with this name. @throws `TEMPLATE_VALUE_INVALID` when this is no object */
   member(name: string): Place | undefined {
     const node = this.#members().get(name)
@@ -67,7 +72,8 @@ export class Place {
 
   /** Makes a fault that names this place. */
   fault(code: keyof typeof PROVISIONING_FAULTS, context: Readonly<Record<string, string | number>> = {}): Fault {
-    return provisioningFault(code, { path: this.path, line: this.node.line, ...context })
+    const { line, column } = this.node
+    return provisioningFault(code, { path: this.path, line, column, ...context })
   }
 
   #members(): ReadonlyMap<string, JsonNode> {

@@ -6,6 +6,7 @@ import type {
   Scope,
   ThingPrincipal,
   ThingRecord,
+  ThingTypeRecord,
 } from '@birthmark/cloud/registry'
 import type { Instant } from '@birthmark/foundation/kernel'
 import type { SubjectAttribute } from './subject-parameters.ts'
@@ -31,12 +32,29 @@ export interface ExistingResources {
   /** `undefined` when it is not registered yet: then the plan begins with that. */
   readonly certificate: CertificateRecord | undefined
   readonly thing: ThingRecord | undefined
+  /** The thing type that the template names. */
+  readonly thingType: ThingTypeRecord | undefined
+  /** Those of the template's thing groups that exist. */
+  readonly groups: readonly ExistingGroup[]
+  /** The static groups that the thing is in. */
+  readonly groupsOfThing: readonly ExistingGroup[]
+  /** Whether the billing group that the template names exists. */
+  readonly hasBillingGroup: boolean
   /** Those of the template's policies that exist. */
   readonly policies: readonly PolicyRecord[]
   /** Names of the policies on the certificate. */
   readonly attachedPolicies: readonly string[]
   /** The things that the certificate is attached to. */
   readonly attachedThings: readonly ThingPrincipal[]
+}
+
+/** A thing group, as far as a plan has to know it. */
+export interface ExistingGroup {
+  readonly name: string
+  /** Whether a query decides who is in it. */
+  readonly isDynamic: boolean
+  /** The topmost group above it, or itself: a thing is in one group of a hierarchy. */
+  readonly root: string
 }
 
 /** The changes that a plan is made of. */
@@ -47,6 +65,8 @@ export type PlannedChange = Extract<
       | 'register-certificate'
       | 'create-thing'
       | 'update-thing'
+      | 'add-to-thing-group'
+      | 'remove-from-thing-group'
       | 'create-policy'
       | 'attach-policy'
       | 'attach-thing-principal'

@@ -1,7 +1,7 @@
-import type { ThingRecord } from '@birthmark/cloud/registry'
+import type { ThingRecord, ThingTypeRecord } from '@birthmark/cloud/registry'
 import { provisioningFault } from './faults.ts'
 import type { ExistingResources, PlanStep, ProvisioningInputs } from './plan-model.ts'
-import type { ResolvedThing } from './resolve-template.ts'
+import type { Named, ResolvedThing } from './resolve-template.ts'
 import type { ThingResource } from './template.ts'
 import { ATTRIBUTES_COUNT_MAX } from './words.ts'
 
@@ -12,27 +12,49 @@ export function planThing(
   resource: ThingResource | undefined,
   wanted: ResolvedThing | undefined,
   { now, uuid }: ProvisioningInputs,
-  { thing: existing }: ExistingResources,
+  { thing: existing, thingType, hasBillingGroup }: ExistingResources,
 ): readonly PlanStep[] {
   if (resource === undefined || wanted === undefined) return []
-  if (existing !== undefined) return [planExisting(resource, wanted, existing)]
+  if (wanted.typeName !== undefined && thingType === undefined) throw absent('thing type', wanted.typeName)
+  if (wanted.billingGroup !== undefined && !hasBillingGroup) throw absent('billing group', wanted.billingGroup)
+  if (existing !== undefined) return [planExisting(resource, wanted, existing, thingType)]
   const attributes = wanted.attributes ?? {}
-  expectFew(wanted.name, attributes, wanted.typeName)
-  const thing = { name: wanted.name, id: uuid(), typeName: wanted.typeName, attributes, version: 1, createdAt: now }
+  expectFew(wanted.name, attributes, wanted.typeName?.name)
+  expectInUse(wanted.typeName, thingType)
+  const billing = wanted.billingGroup === undefined ? {} : { billingGroupName: wanted.billingGroup.name }
+  const names = { name: wanted.name, id: uuid(), typeName: wanted.typeName?.name, ...billing }
+  const thing = { ...names, attributes, version: 1, createdAt: now }
   return [{ changes: [{ do: 'create-thing', thing }], because: `thing ${wanted.name} is created` }]
 }
 
-function planExisting({ override }: ThingResource, wanted: ResolvedThing, existing: ThingRecord): PlanStep {
+function absent(what: string, { name, path }: Named): Error {
+  return provisioningFault('PROVISIONING_RESOURCE_ABSENT', { what, name, path })
+}
+
+/** No thing may be given a type that is deprecated (AWS IoT API, DeprecateThingType). */
+function expectInUse(named: Named | undefined, type: ThingTypeRecord | undefined): void {
+  if (named === undefined || type?.deprecatedAt === undefined) return
+  const context = { what: 'thing type', ...named, why: 'it is deprecated' }
+  throw provisioningFault('PROVISIONING_RESOURCE_UNUSABLE', context)
+}
+
+function planExisting(
+  { override }: ThingResource,
+  wanted: ResolvedThing,
+  existing: ThingRecord,
+  type: ThingTypeRecord | undefined,
+): PlanStep {
   const { name } = existing
   const attributes = overrideAttributes(override.attributes, wanted, existing)
   const typeName = overrideTypeName(override.typeName, wanted, existing)
   if (typeName === existing.typeName && sameAttributes(attributes, existing.attributes)) {
     const differs =
-      (wanted.typeName ?? typeName) !== typeName || !sameAttributes(wanted.attributes ?? attributes, attributes)
+      (wanted.typeName?.name ?? typeName) !== typeName || !sameAttributes(wanted.attributes ?? attributes, attributes)
     const note = differs ? ' and keeps its own values: its OverrideSettings do not say otherwise' : ''
     return { changes: [], because: `thing ${name} exists${note}` }
   }
   expectFew(name, attributes, typeName)
+  if (typeName !== existing.typeName) expectInUse(wanted.typeName, type)
   return {
     changes: [{ do: 'update-thing', name, attributes, typeName, expectedVersion: existing.version }],
     because: `thing ${name} exists and is changed, as its OverrideSettings say`,
@@ -62,12 +84,12 @@ function overrideTypeName(
   { typeName }: ResolvedThing,
   existing: ThingRecord,
 ): string | undefined {
-  if (typeName === undefined || typeName === existing.typeName) return existing.typeName
+  if (typeName === undefined || typeName.name === existing.typeName) return existing.typeName
   switch (override) {
     case 'DO_NOTHING':
       return existing.typeName
     case 'REPLACE':
-      return typeName
+      return typeName.name
     case 'FAIL':
       throw provisioningFault('PROVISIONING_RESOURCE_CONFLICT', { what: `ThingTypeName of thing ${existing.name}` })
   }

@@ -11,7 +11,7 @@ import type { CertificateRecord, Change, ScopedRegistry } from '@birthmark/cloud
 import { Fault } from '@birthmark/foundation/kernel'
 import * as fc from 'fast-check'
 import { policyNamed, SCOPE, subjectOf, withRegistry } from './adapters/testing/devices.ts'
-import { certificate, inputsOf } from './adapters/testing/plans.ts'
+import { certificate, inputsOf, meter } from './adapters/testing/plans.ts'
 import { DOCUMENT, type TemplateParts, templateText } from './testing/templates.ts'
 
 test('a plan can be committed as it is, and after that the same template plans nothing', () =>
@@ -62,7 +62,7 @@ async function prepare(
   given: readonly Change[],
   status: CertificateRecord['status'] | undefined,
 ): Promise<void> {
-  await scoped.commit([policyNamed('meter-policy')])
+  await scoped.commit([policyNamed('meter-policy'), { do: 'create-thing-type', type: meter }, ...GROUPS])
   if (status !== undefined) {
     await scoped.commit([{ do: 'register-certificate', certificate: { ...certificate, status } }])
   }
@@ -73,16 +73,42 @@ const STATUS = fc.constantFrom(undefined, 'PENDING_ACTIVATION', 'ACTIVE', 'INACT
 const WORD = fc.constantFrom('a', 'b', '')
 const ATTRIBUTES = fc.dictionary(fc.constantFrom('sn', 'site', '__proto__'), WORD, { maxKeys: 3 })
 const TYPE = fc.constantFrom('meter', 'pump')
+/** `hall-1` and `hall-2` are below `plant`. */
+const GROUPS: readonly Change[] = [['plant'], ['hall-1', 'plant'], ['hall-2', 'plant'], ['spare']].map(
+  ([name = '', parentName]) => ({
+    do: 'create-thing-group',
+    group: {
+      name,
+      id: 'u',
+      parentName,
+      description: undefined,
+      attributes: {},
+      query: undefined,
+      version: 1,
+      createdAt: certificate.createdAt,
+    },
+  }),
+)
+const GROUP = fc.constantFrom('plant', 'hall-1', 'hall-2', 'spare')
 const OVERRIDE = fc.constantFrom('DO_NOTHING', 'REPLACE', 'FAIL')
 const CERTIFICATE_ID = { Ref: 'AWS::IoT::Certificate::Id' }
 
 const PARTS: fc.Arbitrary<TemplateParts> = fc.record({
   thing: fc.record(
-    { ThingName: fc.constantFrom('press-7', 'other'), AttributePayload: ATTRIBUTES, ThingTypeName: TYPE },
+    {
+      ThingName: fc.constantFrom('press-7', 'other'),
+      AttributePayload: ATTRIBUTES,
+      ThingTypeName: TYPE,
+      ThingGroups: fc.array(GROUP, { maxLength: 2 }),
+    },
     { requiredKeys: ['ThingName'] },
   ),
   thingOverrides: fc.record(
-    { AttributePayload: fc.oneof(OVERRIDE, fc.constant('MERGE')), THING_TYPE_NAME: OVERRIDE },
+    {
+      AttributePayload: fc.oneof(OVERRIDE, fc.constant('MERGE')),
+      THING_TYPE_NAME: OVERRIDE,
+      ThingGroups: fc.oneof(OVERRIDE, fc.constant('MERGE')),
+    },
     { requiredKeys: [] },
   ),
   certificate: fc.record(
@@ -108,6 +134,9 @@ const GIVEN: fc.Arbitrary<Change> = fc.oneof(
       (thing) =>
         ({ do: 'create-thing', thing: { ...thing, id: 'u', version: 3, createdAt: certificate.createdAt } }) as const,
     ),
+  fc
+    .record({ thingName: fc.constant('press-7'), groupName: GROUP })
+    .map((pair) => ({ do: 'add-to-thing-group', ...pair }) as const),
   fc.constant({ do: 'attach-policy', policyName: 'meter-policy', certificateId: certificate.id } as const),
   fc
     .record({ thingName: fc.constantFrom('press-7', 'other'), exclusive: fc.boolean() })

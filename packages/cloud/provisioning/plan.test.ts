@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { describePlan, type ProvisioningPlan, parseTemplate, wantedCertificate } from '@birthmark/cloud/provisioning'
+import {
+  describePlan,
+  type ProvisioningPlan,
+  parseTemplate,
+  planProvisioning,
+  wantedCertificate,
+} from '@birthmark/cloud/provisioning'
 import type { CertificateRecord, ThingPrincipal } from '@birthmark/cloud/registry'
 import { isFault } from '@birthmark/foundation/kernel'
 import { NOW, SCOPE } from './adapters/testing/devices.ts'
-import { certificate, existingOf, plan, policy, thing } from './adapters/testing/plans.ts'
+import { certificate, existingOf, groupsNamed, inputsOf, meter, plan, policy, thing } from './adapters/testing/plans.ts'
 import type { ExistingResources } from './plan-model.ts'
 import { COMMON_NAME, DOCUMENT, type Json, type TemplateParts, templateText } from './testing/templates.ts'
 
@@ -44,25 +50,41 @@ test('an unknown device gets everything, in the order of AWS IoT', () => {
 })
 
 test('a dry run tells what would change', () => {
-  const existing = { certificate, thing: { ...thing, attributes: { a: '1', sn: '1', z: '3' } } }
+  const existing = {
+    certificate,
+    thingType: meter,
+    groups: groupsNamed(['new']),
+    groupsOfThing: groupsNamed(['old']),
+    thing: { ...thing, attributes: { a: '1', sn: '1', z: '3' } },
+  }
   const parts = {
-    thing: { ThingName: { Ref: COMMON_NAME }, AttributePayload: { a: '2', b: 'x', sn: '1' }, ThingTypeName: 'meter' },
-    thingOverrides: { AttributePayload: 'REPLACE', ThingTypeName: 'REPLACE' },
+    thing: {
+      ThingName: { Ref: COMMON_NAME },
+      AttributePayload: { a: '2', b: 'x', sn: '1' },
+      ThingTypeName: 'meter',
+      ThingGroups: ['new'],
+    },
+    thingOverrides: { AttributePayload: 'REPLACE', ThingTypeName: 'REPLACE', ThingGroups: 'REPLACE' },
     policy: { PolicyDocument: DOCUMENT },
   }
-  const name = plan(parts).resourceArns['policy']?.split('/')[1]
+  const name = plan(parts, { existing: { thingType: meter, groups: groupsNamed(['new']) } }).resourceArns[
+    'policy'
+  ]?.split('/')[1]
   assert.match(name ?? '', /^[0-9A-F]{40}$/, 'developer guide, Provisioning templates: the name is a hash')
   assert.deepEqual(describePlan(plan(parts, { existing }), existingOf({ existing })), [
     '~ thing press-7 of type meter',
     '    ~ a = 1 -> 2',
     '    + b = x',
     '    - z = 3',
+    '- thing press-7 in thing group old',
+    '+ thing press-7 in thing group new',
     `+ policy ${name}: ${JSON.stringify(DOCUMENT)}`,
     `+ policy ${name} on certificate ${certificate.id}`,
     `+ certificate ${certificate.id} on thing press-7`,
     `~ certificate ${certificate.id}: PENDING_ACTIVATION -> ACTIVE`,
   ])
   const done: ExistingResources = {
+    ...existingOf({}),
     certificate: { ...certificate, status: 'ACTIVE' },
     thing: { ...thing, attributes: { sn: 'SN-press-7' } },
     policies: [policy],
@@ -149,7 +171,7 @@ test('OverrideSettings decide what happens to a thing that exists', () => {
           thing: { ThingName: 'press-7', AttributePayload: { b: '2' }, ThingTypeName: 'meter' },
           thingOverrides: { AttributePayload: attributes, ThingTypeName: type },
         },
-        { existing: { thing } },
+        { existing: { thing, thingType: meter } },
       )
     if (typeof expected === 'string') {
       assert.throws(
@@ -164,6 +186,55 @@ test('OverrideSettings decide what happens to a thing that exists', () => {
     assert.deepEqual(after, expected)
     if (update?.do === 'update-thing') assert.equal(update.expectedVersion, 4)
   }
+})
+
+test('a thing joins and leaves groups as its OverrideSettings say', () => {
+  const moves = (override: string | undefined, isThere = true): readonly string[] =>
+    plan(
+      {
+        thing: { ThingName: 'press-7', ThingGroups: ['new', 'kept', 'new'] },
+        ...(override === undefined ? {} : { thingOverrides: { THING_GROUPS: override } }),
+      },
+      {
+        existing: {
+          ...(isThere ? { thing, groupsOfThing: groupsNamed(['old', 'kept']) } : {}),
+          groups: groupsNamed(['new', 'kept']),
+        },
+      },
+    ).changes.flatMap((change) => {
+      if (change.do === 'add-to-thing-group') return [`+${change.groupName}`]
+      return change.do === 'remove-from-thing-group' ? [`-${change.groupName}`] : []
+    })
+  assert.deepEqual(moves(undefined, false), ['+new', '+kept'])
+  assert.deepEqual(moves('FAIL', false), ['+new', '+kept'], 'nothing of it exists')
+  assert.deepEqual(moves(undefined), [])
+  assert.deepEqual(moves('DO_NOTHING'), [])
+  assert.deepEqual(moves('MERGE'), ['+new'])
+  assert.deepEqual(moves('REPLACE'), ['-old', '+new'])
+})
+
+test('a new thing has the billing group of the template; one that exists keeps its own', () => {
+  const parts = { thing: { ThingName: 'press-7', BillingGroup: 'north' } }
+  const created = plan(parts, { existing: { hasBillingGroup: true } }).changes.find(
+    ({ do: what }) => what === 'create-thing',
+  )
+  assert.equal(created?.do === 'create-thing' && created.thing.billingGroupName, 'north')
+  const doings = plan(parts, { existing: { thing, hasBillingGroup: true } }).changes.map((change) => change.do)
+  assert.ok(!doings.includes('update-thing'))
+})
+
+test('what is found out when a template is run is said with its line and column', () => {
+  const place = '$.Resources.t.Properties.ThingName (line 4, column 17)'
+  const template = parseTemplate(
+    '{\n "Resources": {\n  "t": {"Type": "AWS::IoT::Thing", "Properties": {\n   "ThingName": "a b"}},\n' +
+      '  "c": {"Type": "AWS::IoT::Certificate",\n' +
+      '   "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}}}}}',
+    'JITP',
+  )
+  assert.throws(
+    () => planProvisioning(template, inputsOf({}), existingOf({})),
+    (error) => isFault(error) && error.message.startsWith(`${place} becomes "a b", which is not 1 to 128 of a-z`),
+  )
 })
 
 test('REPLACE takes away what the template does not have', () => {

@@ -1,6 +1,7 @@
 import { type CertificateStatus, POLICIES_PER_TARGET_MAX } from '@birthmark/cloud/registry'
 import type { Instant } from '@birthmark/foundation/kernel'
 import { provisioningFault } from './faults.ts'
+import { planGroups } from './plan-groups.ts'
 import type { ExistingResources, PlannedChange, PlanStep, ProvisioningInputs, ProvisioningPlan } from './plan-model.ts'
 import { planThing } from './plan-thing.ts'
 import { type ResolvedPolicy, type ResolvedTemplate, resolveTemplate } from './resolve-template.ts'
@@ -22,6 +23,7 @@ export function planProvisioning(
   const steps = [
     ...planCertificate(inputs, existing),
     ...planThing(template.thing, wanted.thing, inputs, existing),
+    ...planGroups(template.thing, wanted.thing, existing),
     ...planPolicies(wanted.policies, inputs, existing),
     ...planAttachment(wanted, inputs, existing),
   ]
@@ -58,7 +60,7 @@ function planPolicies(
     const context = { certificate: certificate.id, count, max: POLICIES_PER_TARGET_MAX }
     throw provisioningFault('PROVISIONING_POLICY_LIMIT', context)
   }
-  const creations = unique.map(({ name, document }) => planPolicy(name, document, existing, now, uuid))
+  const creations = unique.map((policy) => planPolicy(policy, existing, now, uuid))
   const attachments = unique.map(({ name }): PlanStep => {
     if (attached.has(name)) return { changes: [], because: `policy ${name} is on the certificate already` }
     const change: PlannedChange = { do: 'attach-policy', policyName: name, certificateId: certificate.id }
@@ -68,8 +70,7 @@ function planPolicies(
 }
 
 function planPolicy(
-  name: string,
-  document: string | undefined,
+  { name, document, path }: ResolvedPolicy,
   existing: ExistingResources,
   now: Instant,
   uuid: () => string,
@@ -80,7 +81,7 @@ function planPolicy(
     const note = changed ? ', with the default version that it was given since' : ''
     return { changes: [], because: `policy ${name} exists and is used${note}` }
   }
-  if (document === undefined) throw provisioningFault('PROVISIONING_POLICY_ABSENT', { policy: name })
+  if (document === undefined) throw provisioningFault('PROVISIONING_POLICY_ABSENT', { policy: name, path })
   const policy = { name, document, defaultVersionId: '1', createdAt: now, modifiedAt: now, generationId: uuid() }
   return {
     changes: [{ do: 'create-policy', policy }],

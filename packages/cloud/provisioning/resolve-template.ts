@@ -1,8 +1,8 @@
 import { parsePolicyDocument } from '@birthmark/cloud/policy'
 import type { CertificateId, Scope } from '@birthmark/cloud/registry'
 import { encodeUtf8, type Fault, isFault, messageOf, toHex } from '@birthmark/foundation/kernel'
-import { evaluate, type Values } from './evaluate.ts'
-import { type Expression, writeDocument } from './expression.ts'
+import { evaluate, evaluateList, type Values } from './evaluate.ts'
+import { writeDocument } from './expression.ts'
 import { provisioningFault, quoted } from './faults.ts'
 import {
   CERTIFICATE_ID_PARAMETER,
@@ -10,7 +10,7 @@ import {
   type SubjectAttribute,
   subjectValue,
 } from './subject-parameters.ts'
-import type { CertificateResource, PolicyResource, ProvisioningTemplate, ThingResource } from './template.ts'
+import type { CertificateResource, Placed, PolicyResource, ProvisioningTemplate, ThingResource } from './template.ts'
 import { ATTRIBUTE_VALUE, CERTIFICATE_STATUSES, POLICY_NAME, PRINCIPAL_TYPES, THING_NAME } from './words.ts'
 
 /** What the values of a template come from. */
@@ -41,12 +41,20 @@ export interface ResolvedTemplate {
 export interface ResolvedThing {
   readonly name: string
   readonly attributes: Readonly<Record<string, string>> | undefined
-  readonly typeName: string | undefined
+  readonly typeName: Named | undefined
+  /** Each once. */
+  readonly groups: readonly Named[] | undefined
+  readonly billingGroup: Named | undefined
+}
+
+/** The name of something that must exist, and where the template names it. */
+export interface Named {
+  readonly name: string
+  readonly path: string
 }
 
 /** A policy that a template wants on the certificate. */
-export interface ResolvedPolicy {
-  readonly name: string
+export interface ResolvedPolicy extends Named {
   /** The document to create it with; `undefined` for one that must exist. */
   readonly document: string | undefined
 }
@@ -75,7 +83,7 @@ export function resolveTemplate(template: ProvisioningTemplate, input: TemplateV
   return {
     thing: resolvedThing,
     ...resolveCertificate(certificate, values),
-    policies: policies.map(({ name, document }) => ({ name, document })),
+    policies: policies.map(({ name, path, document }) => ({ name, path, document })),
     resourceArns: Object.fromEntries(arns),
     deviceConfiguration: Object.fromEntries(configuration),
   }
@@ -108,75 +116,65 @@ function missing(parameter: string): never {
   throw provisioningFault('PROVISIONING_PARAMETER_MISSING', { parameter: quoted(parameter) })
 }
 
-function resolveThing({ path, name, attributes, typeName }: ThingResource, values: Values): ResolvedThing {
+function resolveThing(
+  { name, attributes, typeName, groups, billingGroup }: ThingResource,
+  values: Values,
+): ResolvedThing {
+  const named = (placed: Placed): Named => ({ name: thingName(placed, values), path: placed.path })
+  const groupNames = groups && evaluateList(groups.value, values).map((text) => ({ text, path: groups.path }))
+  for (const { text, path } of groupNames ?? []) matching(text, path, THING_NAME, NAME_RULE)
   return {
-    name: thingName(name, `${path}.Properties.ThingName`, values),
-    attributes: attributes && attributesOf(attributes, `${path}.Properties.AttributePayload`, values),
-    typeName: typeName && thingName(typeName, `${path}.Properties.ThingTypeName`, values),
+    name: thingName(name, values),
+    attributes: attributes && attributesOf(attributes, values),
+    typeName: typeName && named(typeName),
+    groups: groupNames && [...new Map(groupNames.map(({ text, path }) => [text, { name: text, path }])).values()],
+    billingGroup: billingGroup && named(billingGroup),
   }
 }
 
-function thingName(expression: Expression, path: string, values: Values): string {
-  return matching(evaluate(expression, values), path, THING_NAME, '1 to 128 of a-z A-Z 0-9 : _ -')
+function thingName({ value, path }: Placed, values: Values): string {
+  return matching(evaluate(value, values), path, THING_NAME, NAME_RULE)
 }
 
-function attributesOf(
-  attributes: ReadonlyMap<string, Expression>,
-  path: string,
-  values: Values,
-): Readonly<Record<string, string>> {
-  const evaluated = [...attributes].map(([name, expression]) => {
-    const value = evaluate(expression, values)
-    return [
-      name,
-      matching(value, `${path}.${name}`, ATTRIBUTE_VALUE, 'at most 800 of a-z A-Z 0-9 _ . , @ / : # = [ ] -'),
-    ]
-  })
+function attributesOf(attributes: ReadonlyMap<string, Placed>, values: Values): Readonly<Record<string, string>> {
+  const rule = 'at most 800 of a-z A-Z 0-9 _ . , @ / : # = [ ] -'
+  const evaluated = [...attributes].map(([name, { value, path }]) => [
+    name,
+    matching(evaluate(value, values), path, ATTRIBUTE_VALUE, rule),
+  ])
   return Object.fromEntries(evaluated)
 }
 
 function resolveCertificate(
-  { path, status, principalType }: CertificateResource,
+  { status, principalType }: CertificateResource,
   values: Values,
 ): Pick<ResolvedTemplate, 'status' | 'exclusive'> {
-  const type = principalType && oneOf(principalType, `${path}.Properties.ThingPrincipalType`, values, PRINCIPAL_TYPES)
-  return {
-    status: oneOf(status, `${path}.Properties.Status`, values, CERTIFICATE_STATUSES),
-    exclusive: type && type === 'EXCLUSIVE_THING',
-  }
+  const type = principalType && oneOf(principalType, values, PRINCIPAL_TYPES)
+  return { status: oneOf(status, values, CERTIFICATE_STATUSES), exclusive: type && type === 'EXCLUSIVE_THING' }
 }
 
-function oneOf<Word extends string>(
-  expression: Expression,
-  path: string,
-  values: Values,
-  words: readonly Word[],
-): Word {
-  const value = evaluate(expression, values)
-  const found = words.find((word) => word === value.toUpperCase())
-  if (found === undefined) throw invalid(path, value, words.join(' or '))
+function oneOf<Word extends string>({ value, path }: Placed, values: Values, words: readonly Word[]): Word {
+  const text = evaluate(value, values)
+  const found = words.find((word) => word === text.toUpperCase())
+  if (found === undefined) throw invalid(path, text, words.join(' or '))
   return found
 }
 
-function resolvePolicy(
-  { path, policy }: PolicyResource,
-  values: Values,
-  sha256: TemplateValues['sha256'],
-): ResolvedPolicy {
+function resolvePolicy({ policy }: PolicyResource, values: Values, sha256: TemplateValues['sha256']): ResolvedPolicy {
   if (policy.by === 'name') {
-    const name = evaluate(policy.name, values)
+    const { value, path } = policy.name
     const rule = '1 to 128 of a-z A-Z 0-9 _ + = , . @ -'
-    return { name: matching(name, `${path}.Properties.PolicyName`, POLICY_NAME, rule), document: undefined }
+    return { name: matching(evaluate(value, values), path, POLICY_NAME, rule), path, document: undefined }
   }
-  const document = writeDocument(policy.document, (expression) => evaluate(expression, values))
+  const { value, path } = policy.document
+  const document = writeDocument(value, (expression) => evaluate(expression, values))
   try {
     parsePolicyDocument(document)
   } catch (error) {
     if (!isFault(error, 'POLICY_MALFORMED')) throw error
-    const context = { path: `${path}.Properties.PolicyDocument`, why: messageOf(error) }
-    throw provisioningFault('PROVISIONING_POLICY_MALFORMED', context, error)
+    throw provisioningFault('PROVISIONING_POLICY_MALFORMED', { path, why: messageOf(error) }, error)
   }
-  return { name: documentName(document, sha256), document }
+  return { name: documentName(document, sha256), path, document }
 }
 
 /**
@@ -202,6 +200,8 @@ function invalid(path: string, value: string, expected: string): Fault {
   return provisioningFault('PROVISIONING_VALUE_INVALID', { path, value: quoted(value), expected })
 }
 
+/** What names of things, groups and types are made of. */
+const NAME_RULE = '1 to 128 of a-z A-Z 0-9 : _ -'
 /** AWS partitions, by how the names of their regions begin. */
 const PARTITIONS: readonly (readonly [string, string])[] = [
   ['cn-', 'aws-cn'],

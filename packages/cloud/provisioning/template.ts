@@ -1,4 +1,4 @@
-import type { DocumentExpression, Expression } from './expression.ts'
+import type { DocumentExpression, Expression, ListExpression } from './expression.ts'
 
 /** What a template is for. It decides where its parameters come from and how it names its certificate. */
 export type TemplateKind = 'JITP' | 'FLEET_PROVISIONING' | 'REGISTER_THING'
@@ -21,25 +21,36 @@ export type Mappings = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<strin
 /** What happens to a value that exists already (developer guide, Provisioning templates, OverrideSettings). */
 export type Override = 'DO_NOTHING' | 'REPLACE' | 'FAIL'
 
+/** A value of a template and where it stands: JSON path, line and column, for what is found out when it is run. */
+export interface Placed<Value = Expression> {
+  readonly value: Value
+  readonly path: string
+}
+
 /** The resource of type `AWS::IoT::Thing`. */
 export interface ThingResource {
   readonly logicalName: string
-  readonly path: string
-  readonly name: Expression
-  readonly attributes: ReadonlyMap<string, Expression> | undefined
-  readonly typeName: Expression | undefined
-  readonly override: { readonly attributes: Override | 'MERGE'; readonly typeName: Override }
+  readonly name: Placed
+  readonly attributes: ReadonlyMap<string, Placed> | undefined
+  readonly typeName: Placed | undefined
+  /** Names of static thing groups. */
+  readonly groups: Placed<ListExpression> | undefined
+  readonly billingGroup: Placed | undefined
+  readonly override: {
+    readonly attributes: Override | 'MERGE'
+    readonly typeName: Override
+    readonly groups: Override | 'MERGE'
+  }
 }
 
 /** The resource of type `AWS::IoT::Certificate`. */
 export interface CertificateResource {
   readonly logicalName: string
-  readonly path: string
   readonly source: CertificateSource
   /** `ACTIVE` or `INACTIVE`, in any case of letters. */
-  readonly status: Expression
+  readonly status: Placed
   /** `EXCLUSIVE_THING` or `NON_EXCLUSIVE_THING`; `undefined` when the template leaves it to what exists. */
-  readonly principalType: Expression | undefined
+  readonly principalType: Placed | undefined
   readonly override: { readonly status: Override }
 }
 
@@ -52,8 +63,7 @@ export type CertificateSource =
 /** A resource of type `AWS::IoT::Policy`. */
 export interface PolicyResource {
   readonly logicalName: string
-  readonly path: string
   readonly policy:
-    | { readonly by: 'name'; readonly name: Expression }
-    | { readonly by: 'document'; readonly document: DocumentExpression }
+    | { readonly by: 'name'; readonly name: Placed }
+    | { readonly by: 'document'; readonly document: Placed<DocumentExpression> }
 }

@@ -83,7 +83,7 @@ export class RuleEngine {
       const input: RuleInput = {
         topic: message.topic,
         payload: jsonOf(message.payload),
-        clientId: undefined,
+        clientId: message.clientId,
         now: this.#world.clock.now(),
         accountId: scope.account,
         uuid: randomUUID,

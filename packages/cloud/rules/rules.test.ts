@@ -6,9 +6,10 @@ import { parseRule } from './index.ts'
 import { parseSql } from './parse-sql.ts'
 import { type RuleInput, runQuery } from './sql.ts'
 
+const PAYLOAD = { power: 7, site: { name: "north's", tags: ['a', 'b'] }, isOn: true, none: null }
 const INPUT: RuleInput = {
   topic: 'dt/m1/power',
-  payload: { power: 7, site: { name: "north's", tags: ['a', 'b'] }, isOn: true, none: null },
+  payload: PAYLOAD,
   clientId: 'c1',
   now: 1_800_000_000_000,
   accountId: '111122223333',
@@ -20,6 +21,7 @@ const QUERIES: readonly (readonly [sql: string, result: unknown])[] = [
   ["select power as p, site.name from 'x'", { p: 7, name: "north's" }],
   ["SELECT site.tags[1] AS tag FROM 'x'", { tag: 'b' }],
   ["SELECT power, absent FROM 'x'", { power: 7 }],
+  ["SELECT *, clientid() AS power FROM 'x'", { ...PAYLOAD, power: 'c1' }],
   ["SELECT topic() AS t, topic(2) AS thing, clientid() AS c FROM 'x'", { t: INPUT.topic, thing: 'm1', c: 'c1' }],
   [
     "SELECT timestamp() AS at, accountid() AS a, newuuid() AS u FROM 'x'",

@@ -16,6 +16,12 @@ export interface ClientConnectivity {
  */
 export class ConnectivityBook {
   readonly #clients = new Map<string, ClientConnectivity>()
+  readonly #connected = new Set<string>()
+
+  /** Clients that are connected. */
+  get connections(): number {
+    return this.#connected.size
+  }
 
   /** Follows what happens in one account and region. */
   follow(scope: Scope, bus: Bus): void {
@@ -37,6 +43,8 @@ export class ConnectivityBook {
     const members = new Map(typeof payload === 'object' && payload !== null ? Object.entries(payload) : [])
     const key = keyOf(scope, rest.join('/'))
     const reason: unknown = members.get('disconnectReason')
+    if (what === 'connected') this.#connected.add(key)
+    else this.#connected.delete(key)
     this.#clients.delete(key)
     this.#clients.set(key, {
       connected: what === 'connected',

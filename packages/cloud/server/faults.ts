@@ -7,6 +7,16 @@ export const SERVER_FAULTS = {
     message: 'port {port} on {address} is in use',
     remedy: 'Stop the program that uses it, or name another port with {option} (0 takes any free one).',
   },
+  LIMIT_UNKNOWN: {
+    blame: 'caller',
+    message: 'there is no limit {name}',
+    remedy: 'Name one of docs/reference/limits.md, for example --limit publishes-in-per-second=unlimited.',
+  },
+  LIMIT_VALUE_INVALID: {
+    blame: 'caller',
+    message: 'the limit {name} cannot be {value}',
+    remedy: 'Give a whole number, from 1 on where it is a rate, or unlimited.',
+  },
   PORT_NOT_PERMITTED: {
     blame: 'operator',
     message: 'this user may not listen on port {port} of {address}',

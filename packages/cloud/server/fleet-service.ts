@@ -1,4 +1,4 @@
-import type { ServiceRequest, TopicService } from '@birthmark/cloud/front'
+import { provisioningCause, type ServiceRequest, type TopicService } from '@birthmark/cloud/front'
 import { type FleetPorts, FleetProvisioning, SWEEP_COUNT_MAX } from '@birthmark/cloud/provisioning'
 import type { Registry } from '@birthmark/cloud/registry'
 import { type Cancel, type Millis, messageOf, seconds, type Timers } from '@birthmark/foundation/kernel'
@@ -49,6 +49,10 @@ function fleetRequest(request: ServiceRequest): Parameters<FleetProvisioning['re
     client,
     reply: (topic, payload) => void request.reply(topic, payload),
     note: (detail) => request.note('provisioning', detail),
+    blame: ({ code, why, remedy }) => {
+      const what = client.certificateId === undefined ? 'without a certificate' : `by claim ${client.certificateId}`
+      request.blame(provisioningCause(code), { what, why: why.replace(/\.$/, ''), remedy })
+    },
   }
 }
 

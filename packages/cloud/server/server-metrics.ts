@@ -1,7 +1,10 @@
+import { readdirSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { join } from 'node:path'
 import type { Bus } from '@birthmark/cloud/bus'
 import type { Registry } from '@birthmark/cloud/registry'
 import { type Clock, type Log, type LogFields, Metrics } from '@birthmark/foundation/kernel'
+import type { SessionCounts } from './counted-sessions.ts'
 import { listen } from './listen.ts'
 
 /** Counts what a server does. Connections and requests are counted from the events of the log, one for each. */
@@ -14,6 +17,12 @@ export class ServerMetrics {
   readonly #commits = this.#metrics.counter('birthmark_registry_commits_total', 'Durable commits.')
   readonly #changes = this.#metrics.counter('birthmark_registry_changes_total', 'Durable changes, by kind.')
   readonly #messages = this.#metrics.counter('birthmark_messages_in_total', 'Messages that were published.')
+  readonly #delivered = this.#metrics.counter('birthmark_messages_out_total', 'Messages given to subscribers.')
+  readonly #buses: Bus[] = []
+  #deliveredTold = 0
+  readonly #dropped = this.#metrics.counter('birthmark_worker_messages_dropped_total', 'QoS 0, between processes.')
+  readonly #alarms = this.#metrics.counter('birthmark_alarms_total', 'Alarms about abuse, by rule.')
+  readonly #rejections = this.#metrics.counter('birthmark_provisioning_rejected_total', 'Refused claims, by cause.')
   readonly #faults = this.#metrics.counter('birthmark_log_errors_total', 'Events in the log of level error.')
 
   constructor(clock: Clock) {
@@ -29,6 +38,8 @@ export class ServerMetrics {
         if (level === 'error') this.#faults({ event })
         if (event === 'api.request') this.#countRequest(fields)
         if (event === 'front.connection') this.#countConnection(fields)
+        if (event === 'abuse.alarm') this.#alarms({ rule: String(fields?.['rule']) })
+        if (event === 'provisioning.rejected') this.#rejections({ code: String(fields?.['code']) })
         log.write(level, event, fields)
       },
     }
@@ -41,8 +52,23 @@ export class ServerMetrics {
     })
   }
 
+  /** Tells how many clients are connected, and how much waits for those that are not. */
+  watchClients(connections: () => number, sessions: () => SessionCounts): void {
+    this.#metrics.gauge('birthmark_connections', 'Clients that are connected.', connections)
+    this.#metrics.gauge('birthmark_sessions', 'Sessions on disk.', () => sessions().sessions)
+    this.#metrics.gauge('birthmark_queued_messages', 'Messages that wait for clients.', () => sessions().messages)
+  }
+
+  /** Tells how long the files of a data directory's parts are. */
+  watchFolder(folder: string): void {
+    for (const part of ['registry', 'sessions', 'retained']) {
+      this.#metrics.gauge(`birthmark_${part}_bytes`, 'On disk.', () => bytesIn(join(folder, part)))
+    }
+  }
+
   /** Counts what is published on a bus. */
   watchBus(bus: Bus): Bus {
+    this.#buses.push(bus)
     const publish = bus.publish.bind(bus)
     bus.publish = (message) => {
       this.#messages()
@@ -51,7 +77,21 @@ export class ServerMetrics {
     return bus
   }
 
+  /** Tells how many workers run. */
+  watchWorkers(running: () => number): void {
+    this.#metrics.gauge('birthmark_workers', 'Workers that run.', running)
+  }
+
+  /** Counts what workers have counted. */
+  countWorkers({ dropped, messagesIn }: { readonly messagesIn: number; readonly dropped: number }): void {
+    this.#messages({}, messagesIn)
+    if (dropped > 0) this.#dropped({}, dropped)
+  }
+
   text(): string {
+    const delivered = this.#buses.reduce((sum, bus) => sum + (bus.delivered ?? 0), 0)
+    this.#delivered({}, delivered - this.#deliveredTold)
+    this.#deliveredTold = delivered
     return this.#metrics.text()
   }
 
@@ -65,6 +105,16 @@ export class ServerMetrics {
     this.#attempts({ outcome: String(fields['outcome']), cause: String(fields['code'] ?? 'none') })
     this.#bytes({ direction: 'in' }, Number(fields['bytesIn']))
     this.#bytes({ direction: 'out' }, Number(fields['bytesOut']))
+  }
+}
+
+/** Files may come and go meanwhile: a log that is folded back, for example. */
+function bytesIn(folder: string): number {
+  try {
+    const sizes = readdirSync(folder).map((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0)
+    return sizes.reduce((sum, size) => sum + size, 0)
+  } catch {
+    return 0
   }
 }
 

@@ -1,36 +1,27 @@
 import { join } from 'node:path'
-import { createControlPlane } from '@birthmark/cloud/api'
-import { type Bus, LocalBus } from '@birthmark/cloud/bus'
-import {
-  type EndpointNames,
-  type Front,
-  type FrontOptions,
-  startFront,
-  type TopicService,
-} from '@birthmark/cloud/front'
-import { AWS_PROFILE } from '@birthmark/cloud/mqtt'
+import { createControlPlane, createDataPlaneService } from '@birthmark/cloud/api'
+import { BUILT_IN_LOCAL_POLICY, LOCAL_POLICY, type SecurityPolicy } from '@birthmark/cloud/front'
 import type { CertificateProvider } from '@birthmark/cloud/provisioning'
-import type { Registry, Scope } from '@birthmark/cloud/registry'
-import { openSqliteRegistry } from '@birthmark/cloud/registry/sqlite'
-import type { SessionStore } from '@birthmark/cloud/sessions'
-import { openSqliteSessions } from '@birthmark/cloud/sessions/sqlite'
-import { type Clock, type Entropy, isFault, type Log, type Timers } from '@birthmark/foundation/kernel'
-import { makeFolder, replaceFile } from '@birthmark/foundation/system'
+import type { Scope } from '@birthmark/cloud/registry'
+import type { Clock, Entropy, Log, Timers } from '@birthmark/foundation/kernel'
+import { replaceFile } from '@birthmark/foundation/system'
+import { AbuseDesk, type AbuseOptions } from './abuse.ts'
 import { type FirstAccessKey, loadAccessKey } from './access-key.ts'
 import { loadScope } from './account.ts'
-import { ConnectivityBook } from './connectivity.ts'
+import { type BrokerSettings, brokerProfile } from './broker-settings.ts'
+import { openBuses } from './buses.ts'
 import { openControl } from './control-listeners.ts'
 import { createDataPlane } from './data-plane.ts'
-import { type EndpointCertificate, makeEndpointCertificate } from './endpoint-certificate.ts'
-import { EndpointRenewal } from './endpoint-renewal.ts'
+import { type Devices, openDevices } from './devices.ts'
 import { Endpoints } from './endpoints.ts'
-import { listenFault } from './listen.ts'
 import { startRegistryEvents } from './registry-events.ts'
 import { openMetrics, ServerMetrics } from './server-metrics.ts'
+import { ShownEndpoints } from './shown-endpoints.ts'
+import { openStores } from './stores.ts'
 import { startWays } from './ways.ts'
 
 /** What a server is told at its start. Ports: 0 takes any free one. */
-export interface ServerOptions {
+export interface ServerOptions extends AbuseOptions, BrokerSettings {
   /** The data directory; nothing outside it is written. Made when absent. */
   readonly folder: string
   /** Address to listen on. The plain-HTTP control plane listens on loopback whatever this says. */
@@ -40,14 +31,18 @@ export interface ServerOptions {
   readonly region: string
   readonly mqttPort: number
   readonly httpsPort: number
+  /** MQTT without TLS, on loopback whatever the address; there is none when absent. */
+  readonly mqttPlainPort?: number
   readonly controlPort: number
   readonly controlHttpPort: number
-  /** Seconds that a session outlives its connection, at most; 3600 when absent, as at AWS IoT. 0: not at all. */
-  readonly sessionExpiry?: number
   /** Stored messages that a client gets in a second; as many as it can take when absent. */
   readonly replayRate?: number
   /** Port of the metrics, on loopback; there is none when absent. */
   readonly metricsPort?: number
+  /** Processes that serve the device listeners; 0, and when absent: this one does. */
+  readonly workers?: number
+  /** What the devices' listeners speak under names that have none of their own; the default of AWS IoT when absent. */
+  readonly securityPolicy?: SecurityPolicy
   /** Holds each account to AWS IoT's rates of requests. */
   readonly throttle?: 'aws'
   readonly clock: Clock
@@ -58,6 +53,10 @@ export interface ServerOptions {
   readonly firstConnection?: 'close' | 'inline'
   /** What a claim gets that asks for a thing which has another certificate; `bind` when absent, as at AWS IoT. */
   readonly existingThings?: 'bind' | 'replace' | 'refuse'
+  /** How long a claim may take to use the certificate that it got; one hour when absent, as at AWS IoT. */
+  readonly ownershipTokenSeconds?: number
+  /** Whether a certificate with the key of another one of its thing stands beside it (`add`), or replaces it. */
+  readonly sameKey?: 'add' | 'replace'
   /** Called once the data directory is known to be ours alone. */
   readonly openCertificateProvider: () => Promise<CertificateProvider>
 }
@@ -70,6 +69,8 @@ export interface RunningServer {
   readonly rootPath: string
   /** `host:port` of each listener. */
   readonly mqtt: string
+  /** The listener without TLS, when a port was named for it, and the policy of its clients, a JSON document. */
+  readonly mqttPlain: { readonly address: string; readonly policy: string } | undefined
   readonly https: string
   readonly control: string
   readonly controlHttp: string
@@ -100,155 +101,111 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
+/** Opens what holds and serves devices' state, and begins to serve devices. */
+async function openInside(options: ServerOptions, metrics: ServerMetrics, closing: (() => Promise<void>)[]) {
+  const { clock, entropy, log } = options
+  const stores = await openStores(options, closing)
+  const { registry, retained } = stores
+  metrics.watchRegistry(registry)
+  const scope = loadScope(options.folder, options.region, entropy)
+  const provider = await options.openCertificateProvider()
+  const endpoints = await Endpoints.open({ registry, defaultScope: scope, host: options.host, clock, entropy })
+  const shown = await ShownEndpoints.open({ ...options, names: endpoints, provider })
+  const rootPath = join(options.folder, 'root.pem')
+  replaceFile(rootPath, shown.endpoint.root.toPem(), { mode: 0o644 })
+  const { buses, busOf, connectivity } = openBuses(options, metrics, retained)
+  metrics.watchFolder(options.folder)
+  metrics.watchClients(
+    () => connectivity.connections,
+    () => stores.sessions.counts,
+  )
+  const control = { url: '' }
+  const abuse = new AbuseDesk(options, {
+    ...options,
+    registry,
+    busOf,
+    invoke: (of, arn, event, limit) => ways.functions.invoke(of, arn, event, limit),
+  })
+  closing.push(async () => abuse.close())
+  const urls = { endpointUrl: () => control.url }
+  const ways = await startWays(options, { registry, busOf, abuse, certificateProvider: provider, ...urls })
+  closing.push(() => ways.close())
+  const endConnection: Devices['endConnection'] = (...args) => front.endConnection(...args)
+  const dataPlane = createDataPlane({ ...options, busOf, retained, profile: brokerProfile(options), endConnection })
+  const apiParts = {
+    registry,
+    certificateProvider: provider,
+    endpointAddress: (of: Scope) => endpoints.addressOf(of),
+    dataPlane,
+    clock,
+    entropy,
+    log,
+  }
+  const front: Devices = await openDevices(options, {
+    ...options,
+    ...stores,
+    buses,
+    busOf,
+    scope,
+    http: createDataPlaneService(apiParts),
+    names: endpoints,
+    watchSessions: (opened) => abuse.opened(opened),
+    services: [ways.service],
+    endpoints: shown.shown,
+    count: (counts) => metrics.countWorkers(counts),
+  })
+  closing.push(() => front.close())
+  if (front.running !== undefined) metrics.watchWorkers(front.running)
+  return { registry, apiParts, scope, busOf, connectivity, abuse, ways, front, shown, control, rootPath }
+}
+
 async function startParts(
   options: ServerOptions,
   metrics: ServerMetrics,
   closing: (() => Promise<void>)[],
 ): Promise<Omit<RunningServer, 'close'>> {
   const { clock, entropy, log } = options
-  makeFolder(options.folder)
-  const registry = await openSqliteRegistry({ folder: join(options.folder, 'registry'), clock, log })
-  closing.push(() => registry.close())
-  metrics.watchRegistry(registry)
-  const sessions = openSqliteSessions({ folder: join(options.folder, 'sessions'), clock, log })
-  closing.push(async () => sessions.close())
-  const scope = loadScope(options.folder, options.region, entropy)
-  const provider = await options.openCertificateProvider()
-  const endpoints = await Endpoints.open({ registry, defaultScope: scope, host: options.host, clock, entropy })
-  const endpoint = await makeEndpointCertificate(provider, endpoints.certificateNames(), clock)
-  const rootPath = join(options.folder, 'root.pem')
-  replaceFile(rootPath, endpoint.root.toPem(), { mode: 0o644 })
-  const connectivity = new ConnectivityBook()
-  const busOf = busPerScope(entropy, metrics, connectivity)
-  let controlHttp = ''
-  const endpointUrl = (): string => controlHttp
-  const ways = await startWays(options, { registry, busOf, certificateProvider: provider, endpointUrl })
-  closing.push(() => ways.close())
-  const front = await openFront(options, endpoints, { registry, sessions, busOf }, endpoint, [ways.service])
-  closing.push(() => front.close())
+  const inside = await openInside(options, metrics, closing)
+  const { registry, apiParts, scope, busOf, connectivity, abuse, ways, front, shown, rootPath } = inside
   const stopEvents = startRegistryEvents({ registry, busOf, clock, log })
   closing.push(async () => stopEvents())
   const controlPlane = createControlPlane({
-    registry,
+    ...apiParts,
     attempts: front.attempts,
-    certificateProvider: provider,
-    endpointAddress: (of) => endpoints.addressOf(of),
+    alarms: abuse.book,
     connectivityOf: (of, thingName) => connectivity.of(of, thingName),
     tasks: ways.tasks,
-    controlUrl: endpointUrl,
+    controlUrl: () => inside.control.url,
     invokeFunction: (of, arn, event) => ways.functions.invoke(of, arn, event),
     defaultAccount: scope.account,
     ...(options.throttle !== undefined && { throttle: options.throttle }),
     metrics: () => metrics.text(),
-    isReady: () => closing.length > 0,
-    clock,
-    entropy,
-    log,
+    isReady: () => closing.length > 0 && front.running?.() !== 0,
   })
-  const control = await openControl(options, endpoint, (request, response) => controlPlane.handle(request, response))
+  const control = await openControl(options, shown.endpoint, (...exchange) => controlPlane.handle(...exchange))
   closing.push(() => control.close())
-  controlHttp = control.addresses.controlHttp
-  const renewal = new EndpointRenewal({
-    first: endpoint,
-    provider,
-    names: () => endpoints.certificateNames(),
-    exchange: (next) => {
-      front.exchangeEndpoint(next)
-      control.exchangeEndpoint(next)
-    },
-    clock,
-    timers: options.timers,
-    log,
+  inside.control.url = control.addresses.controlHttp
+  const stopRenewal = shown.follow((next, certificate) => {
+    front.exchangeEndpoints(next)
+    control.exchangeEndpoint(certificate)
   })
-  closing.push(async () => renewal.close())
-  endpoints.whenNamed(() => void renewal.renew())
+  closing.push(async () => stopRenewal())
   const { metricsPort } = options
   const scraped = metricsPort === undefined ? undefined : await openMetrics(metricsPort, metrics, log)
   if (scraped !== undefined) closing.push(() => scraped.close())
   // Last: a start that fails must not use up the one time that the secret is shown.
   const accessKey = await loadAccessKey(registry.in(scope), clock, entropy)
-  return { scope, accessKey, rootPath, ...front.addresses, ...control.addresses, metrics: scraped?.address }
-}
-
-interface OpenFront {
-  readonly attempts: Front['attempts']
-  readonly addresses: { readonly mqtt: string; readonly https: string }
-  exchangeEndpoint(endpoint: EndpointCertificate): void
-  close(): Promise<void>
-}
-
-/** What the front reads and writes. */
-interface Stores {
-  readonly registry: Registry
-  readonly sessions: SessionStore
-  readonly busOf: (scope: Scope) => Bus
-}
-
-async function openFront(
-  options: ServerOptions,
-  names: EndpointNames,
-  { registry, sessions, busOf }: Stores,
-  endpoint: EndpointCertificate,
-  services: readonly TopicService[],
-): Promise<OpenFront> {
-  const front = await startListening(options, {
-    names,
-    registry,
-    busOf,
-    profile: {
-      ...AWS_PROFILE,
-      ...(options.sessionExpiry !== undefined && { sessionExpiryMax: options.sessionExpiry }),
-    },
-    sessions: {
-      store: sessions,
-      limits: options.replayRate === undefined ? {} : { replayPerSecond: options.replayRate },
-    },
-    listeners: {
-      mqtt: { host: options.address, port: options.mqttPort },
-      https: { host: options.address, port: options.httpsPort },
-    },
-    endpoint: { key: endpoint.keyPem, certificate: endpoint.chainPem },
-    onHttps: createDataPlane(options.timers),
-    services: [{ name: 'events' }, ...services],
-    ...(options.firstConnection && { firstConnection: options.firstConnection }),
-    clock: options.clock,
-    timers: options.timers,
-    entropy: options.entropy,
-    log: options.log,
-  })
+  const { mqtt, https, plain } = front.addresses
+  const localPolicy = await registry.in(scope).policy(LOCAL_POLICY)
+  const policy = localPolicy?.document ?? BUILT_IN_LOCAL_POLICY
   return {
-    attempts: front.attempts,
-    addresses: {
-      mqtt: `${options.host}:${front.addresses.mqtt.port}`,
-      https: `${options.host}:${front.addresses.https?.port ?? options.httpsPort}`,
-    },
-    exchangeEndpoint: ({ keyPem, chainPem }) => front.exchangeEndpoint({ key: keyPem, certificate: chainPem }),
-    close: () => front.close(),
-  }
-}
-
-/** Starts the front, and names the option by which a listener that failed is moved. */
-async function startListening(options: ServerOptions, front: FrontOptions): Promise<Front> {
-  try {
-    return await startFront(front)
-  } catch (error) {
-    if (!isFault(error, 'LISTEN_FAILED')) throw error
-    const { listener, port } = error.context
-    const option = listener === 'https' ? '--https-port' : '--mqtt-port'
-    throw listenFault(error.cause, { address: options.address, port: Number(port), option })
-  }
-}
-
-/** Messages of one account and region never reach another. */
-function busPerScope(entropy: Entropy, metrics: ServerMetrics, connectivity: ConnectivityBook): (scope: Scope) => Bus {
-  const buses = new Map<string, Bus>()
-  return (scope) => {
-    const key = `${scope.account}/${scope.region}`
-    const known = buses.get(key)
-    if (known !== undefined) return known
-    const bus = metrics.watchBus(new LocalBus(AWS_PROFILE, entropy))
-    connectivity.follow(scope, bus)
-    buses.set(key, bus)
-    return bus
+    scope,
+    accessKey,
+    rootPath,
+    mqtt: `${options.host}:${mqtt.port}`,
+    https: `${options.host}:${https?.port ?? options.httpsPort}`,
+    mqttPlain: plain && { address: `${plain.host}:${plain.port}`, policy },
+    ...control.addresses,
+    metrics: scraped?.address,
   }
 }

@@ -7,7 +7,8 @@ import { type CertificateProvider, TemplateCache } from '@birthmark/cloud/provis
 import { fleetCrypto } from '@birthmark/cloud/provisioning/adapters'
 import type { Registry, Scope } from '@birthmark/cloud/registry'
 import { RuleEngine } from '@birthmark/cloud/rules'
-import type { Clock, Entropy, Log, Timers } from '@birthmark/foundation/kernel'
+import { type Clock, type Entropy, type Log, seconds, type Timers } from '@birthmark/foundation/kernel'
+import type { AbuseDesk } from './abuse.ts'
 import { fleetIssuer } from './fleet-issuer.ts'
 import { startFleetService } from './fleet-service.ts'
 
@@ -15,6 +16,7 @@ import { startFleetService } from './fleet-service.ts'
 interface WaysParts {
   readonly registry: Registry
   readonly busOf: (scope: Scope) => Bus
+  readonly abuse: AbuseDesk
   readonly certificateProvider: CertificateProvider
   /** Gives the control plane's address; functions are told it when their process starts. */
   readonly endpointUrl: () => string
@@ -25,6 +27,8 @@ interface WaysOptions {
   /** The data directory. */
   readonly folder: string
   readonly existingThings?: 'bind' | 'replace' | 'refuse'
+  readonly ownershipTokenSeconds?: number
+  readonly sameKey?: 'add' | 'replace'
   readonly clock: Clock
   readonly entropy: Entropy
   readonly timers: Timers
@@ -78,10 +82,16 @@ export async function startWays(options: WaysOptions, parts: WaysParts): Promise
     hookOf: ({ preProvisioningHook }) => preProvisioningHook?.targetArn,
     callHook: (scope, arn, event, limit) => functions.invoke(scope, arn, event, limit),
     existingThings: options.existingThings ?? 'bind',
-    onTaken: ({ thingName, certificateId, others, client, outcome }) => {
+    ...(options.ownershipTokenSeconds !== undefined && { tokenLifetime: seconds(options.ownershipTokenSeconds) }),
+    sameKey: options.sameKey ?? 'add',
+    onTaken: (taken) => {
+      const { thingName, certificateId, others, client, outcome } = taken
       const facts = { thingName, certificateId, others: others.length, clientId: client.clientId, outcome }
       log.write('warn', 'provisioning.thing-taken', facts)
+      parts.abuse.took(taken)
     },
+    brake: (request) => parts.abuse.brake(request),
+    onRejected: (request, failure) => parts.abuse.refused(request, failure),
   })
   const tasks = new RegistrationTasks({ registry, certificateProvider, folder: options.folder, clock, entropy, log })
   await tasks.resume()

@@ -1,20 +1,11 @@
 import type { Bus, Receiver } from '@birthmark/cloud/bus'
-import { Delivery, type Grant, type StoredMark, type TopicFilter } from '@birthmark/cloud/mqtt'
+import type { Delivery, Grant, QoS, StoredMark, TopicFilter } from '@birthmark/cloud/mqtt'
 import { type Cancel, type Clock, type Instant, later, millis, type Timers } from '@birthmark/foundation/kernel'
+import type { ClientSession } from './client-sessions.ts'
+import type { Consumer } from './consumer.ts'
 import type { SessionLimits } from './limits.ts'
 import { Pace } from './pace.ts'
 import type { RestoredSession, SessionChange, SessionRecord, SessionStore, SessionSubscription } from './store.ts'
-
-/** The connection that a session has at the moment. */
-export interface Consumer {
-  readonly connectionId: string
-  /** Messages of QoS 1 that it can take at once. */
-  readonly room: number
-  /** Takes a message; one of QoS 1 comes with its mark, and only while there is room. Must not throw. */
-  deliver(delivery: Delivery, qos: 0 | 1, stored?: StoredMark): void
-  /** Ends: what waits for it cannot be read. Must not throw. */
-  fail(error: unknown): void
-}
 
 /** What a session needs from outside. */
 export interface SessionPorts {
@@ -30,7 +21,7 @@ export interface SessionPorts {
  * is on disk before its publisher is told that it was taken, and until the client has acknowledged it. Messages that
  * the client has no room for stay there, in their order; only counts are kept in memory.
  */
-export class DurableSession implements Receiver {
+export class DurableSession implements ClientSession, Receiver {
   readonly #ports: SessionPorts
   #record: SessionRecord
   readonly #subscriptions = new Map<TopicFilter, SessionSubscription>()
@@ -44,6 +35,9 @@ export class DurableSession implements Receiver {
   #readable: number
   /** The place of the newest message that was given to the consumer. */
   #given = 0
+  /** The client may have been sent the messages up to this place before. */
+  #repeatedTo: number
+  readonly #received: Set<number>
   #keeping: Promise<void> | undefined
   #isPumping = false
   #purgedAt: Instant | undefined
@@ -52,13 +46,15 @@ export class DurableSession implements Receiver {
   #dropped = 0
   #hasEnded = false
 
-  constructor({ record, subscriptions, messages }: RestoredSession, ports: SessionPorts) {
+  constructor({ record, subscriptions, messages, received }: RestoredSession, ports: SessionPorts) {
     this.#ports = ports
     this.#record = record
     this.#count = messages.count
     this.#bytes = messages.bytes
     this.#newest = messages.lastPlace
     this.#readable = messages.lastPlace
+    this.#repeatedTo = messages.lastPlace
+    this.#received = new Set(received)
     this.#pace = new Pace(ports.limits.replayPerSecond)
     for (const subscription of subscriptions) this.#join(subscription)
   }
@@ -79,6 +75,10 @@ export class DurableSession implements Receiver {
     return [...this.#subscriptions.values()]
   }
 
+  get received(): readonly number[] {
+    return [...this.#received]
+  }
+
   /** Messages that were not kept because there were too many. */
   get dropped(): number {
     return this.#dropped
@@ -87,6 +87,7 @@ export class DurableSession implements Receiver {
   /** Lets a connection have what waits, from the oldest on; what the last one left unacknowledged is sent again. */
   attach(consumer: Consumer): void {
     this.#consumer = consumer
+    this.#repeatedTo = Math.max(this.#repeatedTo, this.#given)
     this.#given = 0
   }
 
@@ -102,11 +103,13 @@ export class DurableSession implements Receiver {
     return this.#write({ do: 'update', session: this.#record })
   }
 
-  /** Subscribes. @returns resolves when that is on disk */
+  /** Subscribes. @returns resolves when that is on disk and in force */
   subscribe(filter: TopicFilter, grant: Grant): Promise<void> {
-    const subscription = { filter, qos: grant.qos, noLocal: grant.noLocal }
+    const subscription = { ...grant, filter }
     this.#join(subscription)
-    return this.#write({ do: 'subscribe', id: this.#record.id, subscription })
+    const kept = this.#write({ do: 'subscribe', id: this.#record.id, subscription })
+    const spread = this.#ports.bus.spread?.()
+    return spread === undefined ? kept : Promise.all([kept, spread]).then(() => undefined)
   }
 
   /** Ends a subscription. @returns resolves when that is on disk */
@@ -123,7 +126,7 @@ export class DurableSession implements Receiver {
     this.#ports.bus.leave(this)
   }
 
-  deliver(delivery: Delivery, qos: 0 | 1): void | Promise<void> {
+  deliver(delivery: Delivery, qos: QoS): void | Promise<void> {
     if (qos === 0) return this.#consumer?.deliver(delivery, 0)
     const packet = delivery.qos0(5)
     if (this.#hasEnded || !this.#hasRoomFor(packet.length)) {
@@ -139,14 +142,18 @@ export class DurableSession implements Receiver {
     this.#newest = place
     this.#count++
     this.#bytes += packet.length
-    const kept = this.#write({ do: 'keep', id: this.#record.id, place, packet, receivedAt, expiresAt })
+    const kept = this.#write({ do: 'keep', id: this.#record.id, place, qos, packet, receivedAt, expiresAt })
     const consumer = this.#consumer
     if (isNext && consumer !== undefined && consumer.room > 0) {
       this.#given = place
-      consumer.deliver(delivery, 1, stored)
+      consumer.deliver(delivery, qos, stored)
     }
     this.#whenReadable(kept, place)
     return kept
+  }
+
+  keep(delivery: Delivery, qos: 1 | 2): void | Promise<void> {
+    return this.deliver(delivery, qos)
   }
 
   /** A message needs to be kept no longer. */
@@ -154,6 +161,20 @@ export class DurableSession implements Receiver {
     this.#count--
     this.#bytes -= bytes
     void this.#write({ do: 'settle', id: this.#record.id, place })
+  }
+
+  release({ place }: StoredMark): Promise<void> {
+    return this.#write({ do: 'release', id: this.#record.id, place })
+  }
+
+  receive(packetId: number): Promise<void> {
+    this.#received.add(packetId)
+    return this.#write({ do: 'receive', id: this.#record.id, packetId })
+  }
+
+  forget(packetId: number): Promise<void> {
+    this.#received.delete(packetId)
+    return this.#write({ do: 'forget', id: this.#record.id, packetId })
   }
 
   /** Gives the consumer what waits on disk, as far as there is room. */
@@ -180,11 +201,13 @@ export class DurableSession implements Receiver {
         this.#given = this.#readable
         return
       }
-      for (const { message, ...stored } of messages) {
+      for (const { delivery, ...place } of messages) {
         const consumer = this.#consumer
         if (consumer === undefined || consumer.room === 0) return
-        this.#given = stored.place
-        consumer.deliver(new Delivery(message), 1, stored)
+        this.#given = place.place
+        const stored = { ...place, isRepeated: place.place <= this.#repeatedTo }
+        if (delivery === undefined) consumer.resumeReleased(stored)
+        else consumer.deliver(delivery, delivery.message.qos, stored)
       }
     }
   }
@@ -235,9 +258,9 @@ export class DurableSession implements Receiver {
   }
 
   #join(subscription: SessionSubscription): void {
-    const { filter, qos, noLocal } = subscription
+    const { filter, ...grant } = subscription
     this.#subscriptions.set(filter, subscription)
-    this.#ports.bus.subscribe(filter, this, { qos, noLocal })
+    this.#ports.bus.subscribe(filter, this, grant)
   }
 
   #write(change: SessionChange): Promise<void> {

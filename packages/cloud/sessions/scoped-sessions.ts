@@ -1,21 +1,17 @@
 import type { AcceptedConnect, Message } from '@birthmark/cloud/mqtt'
 import type { Scope } from '@birthmark/cloud/registry'
 import { type Cancel, type Instant, type Log, later, messageOf, millis, seconds } from '@birthmark/foundation/kernel'
+import type { Begun, ClientSessions, LeftSession } from './client-sessions.ts'
 import { DurableSession, type SessionPorts } from './durable-session.ts'
 import type { KeptWill, RestoredSession, SessionRecord } from './store.ts'
 
-/** What a connection begins with. */
-export interface Begun {
-  /** What outlives the connection; `undefined` when nothing does, whatever was granted. */
+/** What a connection begins with, where sessions are in this process. */
+export interface BegunHere extends Begun {
   readonly session: DurableSession | undefined
-  /** Whether an earlier connection left it: the session present flag of the CONNACK. */
-  readonly isPresent: boolean
-  /** Resolves when the client may be told. */
-  readonly kept: Promise<void>
 }
 
 /** The sessions of one account and region that outlive their connections, by client id. */
-export class ScopedSessions {
+export class ScopedSessions implements ClientSessions {
   readonly #scope: Scope
   readonly #ports: SessionPorts
   readonly #log: Log
@@ -33,9 +29,15 @@ export class ScopedSessions {
   restore(restored: RestoredSession, now: Instant): void {
     const session = new DurableSession(restored, this.#ports)
     this.#byClientId.set(restored.record.clientId, session)
-    if (session.record.disconnectedAt === undefined) {
-      void session.update({ disconnectedAt: now, will: delayed(session.record.will, now) })
-    }
+    if (session.record.disconnectedAt === undefined) this.#lose(session, now)
+    this.#schedule(session)
+  }
+
+  /** Takes a session from a connection whose process has ended: its will is due. */
+  lose(session: DurableSession): void {
+    session.detach()
+    if (this.#byClientId.get(session.record.clientId) !== session) return
+    this.#lose(session, this.#ports.clock.now())
     this.#schedule(session)
   }
 
@@ -45,7 +47,7 @@ export class ScopedSessions {
    *
    * @param connectionId Marks the will's message.
    */
-  begin(accepted: AcceptedConnect, connectionId: string): Begun {
+  begin(accepted: AcceptedConnect, connectionId: string): BegunHere {
     const { clientId, cleanStart, sessionExpiry, version } = accepted
     const now = this.#ports.clock.now()
     const known = this.#byClientId.get(clientId)
@@ -59,23 +61,17 @@ export class ScopedSessions {
     if (sessionExpiry === 0 || this.#isFull()) return { session: undefined, isPresent: false, kept: ended }
     const id = this.#ports.store.newId()
     const record = { id, scope: this.#scope, clientId, version, expiry: sessionExpiry, disconnectedAt: undefined, will }
-    const session = new DurableSession({ record, subscriptions: [], messages: NO_MESSAGES }, this.#ports)
+    const session = new DurableSession({ record, subscriptions: [], messages: NO_MESSAGES, received: [] }, this.#ports)
     this.#byClientId.set(clientId, session)
     return { session, isPresent: false, kept: this.#ports.store.write({ do: 'begin', session: record }) }
   }
 
-  /**
-   * Takes a connection from its session.
-   *
-   * @param left.expiry Seconds that the session lasts from now.
-   * @param left.will What is to be published if nobody comes back in so many seconds.
-   */
-  release(
-    session: DurableSession,
-    left: { readonly expiry: number; readonly will?: { readonly message: Message; readonly seconds: number } },
-  ): void {
-    session.detach()
-    if (this.#byClientId.get(session.record.clientId) !== session) return
+  /** Takes a connection from its session. */
+  release(_connectionId: string, { session: kept, ...left }: LeftSession): void {
+    const session = kept && this.#byClientId.get(kept.record.clientId)
+    kept?.detach()
+    // It has ended, or another has its place.
+    if (session === undefined || session !== kept) return
     if (left.expiry === 0) return void this.#end(session)
     const now = this.#ports.clock.now()
     const will = left.will && delayed({ message: left.will.message, delay: left.will.seconds, dueAt: undefined }, now)
@@ -95,6 +91,10 @@ export class ScopedSessions {
   close(): void {
     for (const cancel of this.#timers.values()) cancel()
     this.#timers.clear()
+  }
+
+  #lose(session: DurableSession, now: Instant): void {
+    void session.update({ disconnectedAt: now, will: delayed(session.record.will, now) })
   }
 
   #isFull(): boolean {

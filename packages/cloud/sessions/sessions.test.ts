@@ -14,6 +14,7 @@ import {
   type Properties,
   parseTopicFilter,
   parseTopicName,
+  type QoS,
   type StoredMark,
   type TopicFilter,
 } from '@birthmark/cloud/mqtt'
@@ -33,7 +34,7 @@ test('a session has its subscriptions and messages after a restart, and nobody e
   await session.subscribe(filter('a/+'), QOS_1)
   await session.subscribe(filter('b'), { qos: 0, noLocal: true })
   await session.unsubscribe(filter('b'))
-  world.sessions.release(session, { expiry: 60 })
+  world.sessions.release('connection', { session, expiry: 60 })
   await world.publish('a/1', { contentType: 'x', userProperties: [['k', 'v']], correlationData: Uint8Array.of(1, 2) })
   await world.publish('b')
   world.restart()
@@ -56,7 +57,7 @@ test('what is acknowledged is gone, what is not comes again, in its order', asyn
   for (const topic of ['a', 'b', 'c', 'd']) await world.publish(topic)
   assert.deepEqual(first.texts(), ['a', 'b', 'c', 'd'])
   for (const place of [1, 3]) session.settle(mark(first.marks, place))
-  world.sessions.release(session, { expiry: 60 })
+  world.sessions.release('connection', { session, expiry: 60 })
   await world.publish('e')
   assert.deepEqual(world.begin('press-1').texts(), ['b', 'd', 'e'])
   world.restart()
@@ -83,7 +84,7 @@ test('the queue is limited by count and by bytes, and what has expired makes roo
   const world = new World(context, { messagesMax: 3, messageBytesMax: 100 })
   const { session } = world.begin('press-1')
   await session.subscribe(filter('+'), QOS_1)
-  world.sessions.release(session, { expiry: 600 })
+  world.sessions.release('connection', { session, expiry: 600 })
   await world.publish('a', { messageExpiryInterval: 5 })
   for (const topic of ['b', 'c', 'd']) await world.publish(topic)
   assert.equal(session.dropped, 1)
@@ -98,7 +99,7 @@ test('the bytes of a queue are limited', async (context) => {
   const world = new World(context, { messageBytesMax: 100 })
   const { session } = world.begin('press-1')
   await session.subscribe(filter('+'), QOS_1)
-  world.sessions.release(session, { expiry: 600 })
+  world.sessions.release('connection', { session, expiry: 600 })
   await world.publish('a', {}, new Uint8Array(60))
   await world.publish('b', {}, new Uint8Array(60))
   await world.publish('c', {}, new Uint8Array(20))
@@ -117,7 +118,7 @@ test('a rate spreads what is stored', async (context) => {
   const world = new World(context, { replayPerSecond: 10 })
   const { session } = world.begin('press-1')
   await session.subscribe(filter('+'), QOS_1)
-  world.sessions.release(session, { expiry: 600 })
+  world.sessions.release('connection', { session, expiry: 600 })
   for (let count = 0; count < 25; count += 1) await world.publish(`t${count}`)
   const { texts } = world.begin('press-1')
   assert.equal(texts().length, 10)
@@ -130,7 +131,7 @@ test('a rate spreads what is stored', async (context) => {
 test('a session ends when its time is over, also over a restart, which only makes it longer', async (context) => {
   const world = new World(context)
   const { session } = world.begin('press-1', { expiry: 10 })
-  world.sessions.release(session, { expiry: 10 })
+  world.sessions.release('connection', { session, expiry: 10 })
   world.pass(9)
   world.restart()
   assert.equal(world.begin('press-1', { expiry: 10 }).isPresent, true)
@@ -140,7 +141,7 @@ test('a session ends when its time is over, also over a restart, which only make
   world.pass(9)
   const { isPresent, session: third } = world.begin('press-1', { expiry: 10 })
   assert.equal(isPresent, true)
-  world.sessions.release(third, { expiry: 10 })
+  world.sessions.release('connection', { session: third, expiry: 10 })
   world.pass(10)
   assert.equal(world.begin('press-1', { expiry: 10 }).isPresent, false)
 })
@@ -149,7 +150,7 @@ test('a session that is released for no time is gone at once, with its messages'
   const world = new World(context)
   const { session } = world.begin('press-1')
   await session.subscribe(filter('+'), QOS_1)
-  world.sessions.release(session, { expiry: 0 })
+  world.sessions.release('connection', { session, expiry: 0 })
   await world.publish('a')
   world.restart()
   const again = world.begin('press-1')
@@ -160,16 +161,16 @@ test('a will waits, also over a restart, and comes once', async (context) => {
   const world = new World(context)
   const { session: watcher } = world.begin('watcher', { expiry: 1000 })
   await watcher.subscribe(filter('wills/+'), QOS_1)
-  world.sessions.release(watcher, { expiry: 1000 })
+  world.sessions.release('connection', { session: watcher, expiry: 1000 })
   const { session } = world.begin('press-1', { expiry: 100 })
   const will = { ...sent('wills/delayed'), properties: { contentType: 'x' } }
-  world.sessions.release(session, { expiry: 100, will: { message: will, seconds: 20 } })
+  world.sessions.release('connection', { session, expiry: 100, will: { message: will, seconds: 20 } })
   // This one's connection ends with the process.
   world.begin('press-2', { expiry: 100, will: 30 })
   world.restart()
   const watch = (): readonly string[] => {
     const { session: seen, texts } = world.begin('watcher', { expiry: 1000 })
-    world.sessions.release(seen, { expiry: 1000 })
+    world.sessions.release('connection', { session: seen, expiry: 1000 })
     return texts()
   }
   world.pass(19)
@@ -187,7 +188,7 @@ test('a will waits, also over a restart, and comes once', async (context) => {
   assert.deepEqual(watch(), ['wills/delayed', 'wills/press-2'])
 })
 
-test('a will waits in vain for a client that comes back, and not for one that begins anew', async (context) => {
+test('a will waits in vain for who comes back, not for who begins anew [MQTT-3.1.3-9]', async (context) => {
   const world = new World(context)
   const { session: watcher, texts } = world.begin('watcher')
   await watcher.subscribe(filter('wills/+'), QOS_1)
@@ -196,7 +197,7 @@ test('a will waits in vain for a client that comes back, and not for one that be
     ['press-2', true],
   ] as const) {
     const { session } = world.begin(name)
-    world.sessions.release(session, { expiry: 60, will: { message: sent(`wills/${name}`), seconds: 20 } })
+    world.sessions.release('connection', { session, expiry: 60, will: { message: sent(`wills/${name}`), seconds: 20 } })
     world.begin(name, { cleanStart })
   }
   world.pass(30)
@@ -259,7 +260,8 @@ class World {
     const consumer: Consumer & { room: number } = {
       connectionId: 'this',
       room,
-      deliver: ({ message }: Delivery, _qos: 0 | 1, stored?: StoredMark) => {
+      resumeReleased: (stored: StoredMark) => assert.fail(`message ${stored.place} was not received`),
+      deliver: ({ message }: Delivery, _qos: QoS, stored?: StoredMark) => {
         received.push(message)
         if (stored === undefined) return
         marks.push(stored)

@@ -1,4 +1,4 @@
-import type { Message, ProtocolVersion, TopicFilter } from '@birthmark/cloud/mqtt'
+import type { Delivery, Grant, Message, ProtocolVersion, TopicFilter } from '@birthmark/cloud/mqtt'
 import type { Scope } from '@birthmark/cloud/registry'
 import type { Instant } from '@birthmark/foundation/kernel'
 
@@ -27,10 +27,8 @@ export interface KeptWill {
 }
 
 /** A subscription of a session. */
-export interface SessionSubscription {
+export interface SessionSubscription extends Grant {
   readonly filter: TopicFilter
-  readonly qos: 0 | 1
-  readonly noLocal: boolean
 }
 
 /** What a store has of a session when it is opened. */
@@ -39,6 +37,8 @@ export interface RestoredSession {
   readonly subscriptions: readonly SessionSubscription[]
   /** Messages that wait for the client, their bytes, and the place of the last one (0 without any). */
   readonly messages: { readonly count: number; readonly bytes: number; readonly lastPlace: number }
+  /** Identifiers of the client's QoS 2 messages that it has not released. */
+  readonly received: readonly number[]
 }
 
 /** A change of one session. */
@@ -51,26 +51,34 @@ export type SessionChange =
   | { readonly do: 'update'; readonly session: SessionRecord }
   | { readonly do: 'subscribe'; readonly id: number; readonly subscription: SessionSubscription }
   | { readonly do: 'unsubscribe'; readonly id: number; readonly filter: TopicFilter }
-  /** Keeps a message of QoS 1. */
+  /** Keeps a message of QoS 1 or 2. */
   | {
       readonly do: 'keep'
       readonly id: number
       /** Among the messages of the session: larger than that of any before. */
       readonly place: number
+      readonly qos: 1 | 2
       /** Its MQTT 5.0 PUBLISH with QoS 0. Must not change any more. */
       readonly packet: Uint8Array
       readonly receivedAt: Instant
       /** When its Message Expiry Interval has passed; `undefined` without one. */
       readonly expiresAt: Instant | undefined
     }
+  /** Keeps of a message of QoS 2 only that the client has received it. */
+  | { readonly do: 'release'; readonly id: number; readonly place: number }
   /** Keeps a message no longer. */
   | { readonly do: 'settle'; readonly id: number; readonly place: number }
+  /** Keeps the identifier of a QoS 2 message of the client's. */
+  | { readonly do: 'receive'; readonly id: number; readonly packetId: number }
+  /** Keeps it no longer. */
+  | { readonly do: 'forget'; readonly id: number; readonly packetId: number }
 
 /** A message that waits for a client. */
 export interface WaitingMessage {
   readonly place: number
   readonly bytes: number
-  readonly message: Message
+  /** `undefined` when the client has received it. */
+  readonly delivery: Delivery | undefined
 }
 
 /** Where sessions are kept. Changes take effect in the order in which they are written. */

@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { createServer } from 'node:tls'
 import { isFault, millis, silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy, systemTimers } from '@birthmark/foundation/system'
+import { SoftwareSigner } from '@birthmark/foundation/x509'
 import { freshMemory, softwareElement } from '../../../testing/testkit/software-element.ts'
 import { newTlsAuthority, type TlsIdentity } from '../../../testing/testkit/tls-identities.ts'
 import { comeOnline } from './agent.ts'
@@ -44,6 +45,23 @@ test('an endpoint of another root is given up at once: no retry makes it the rig
   assert.ok(isFault(error, 'TLS_CERTIFICATE_FOREIGN'), String(error))
   assert.deepEqual(tries, [])
 })
+
+for (const algorithm of ['ecdsa-p256-sha256', 'rsa-pkcs1-sha256'] as const) {
+  test(`a key in this process, ${algorithm}, goes through Node's TLS`, async (context) => {
+    const signer = await SoftwareSigner.generate(algorithm)
+    const [certificate] = await authority.certify(signer.publicKey)
+    assert.ok(certificate !== undefined)
+    const identity = { certificate, signer, trustAnchor: authority.root }
+    const dropped = await failureOf(identity, await listen(context, await authority.server()), () => undefined)
+    assert.ok(isFault(dropped, 'TRIES_EXHAUSTED') && isFault(dropped.cause, 'CONNECTION_DROPPED'), String(dropped))
+    const stranger = await newTlsAuthority()
+    const foreign = await failureOf(identity, await listen(context, await stranger.server()), () => assert.fail())
+    assert.ok(isFault(foreign, 'ENDPOINT_NOT_TRUSTED'), String(foreign))
+    const elsewhere = await listen(context, await authority.server(), { closed: true })
+    const absent = await failureOf(identity, elsewhere, () => undefined)
+    assert.ok(isFault(absent, 'TRIES_EXHAUSTED') && isFault(absent.cause, 'ENDPOINT_UNREACHABLE'), String(absent))
+  })
+}
 
 async function device(): Promise<DeviceIdentity> {
   const element = softwareElement(freshMemory('02'))

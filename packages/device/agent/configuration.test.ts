@@ -81,6 +81,8 @@ const REFUSED: readonly (readonly [what: string, text: string, says: RegExp])[] 
     `${GOOD}backoff: { firstSeconds: 9, longestSeconds: 3 }\n`,
     /must not be less than firstSeconds/,
   ],
+  ['a shadow', `${GOOD}shadow: { name: x }\n`, /line 5: shadow is not implemented: this agent has no device shadow/],
+  ['jobs', `${GOOD}jobs: {}\n`, /line 5: jobs is not implemented: this agent has no jobs/],
   ['too much', `# ${'x'.repeat(70_000)}`, /more than 65536 characters/],
   ['aliases without end', aliasBomb(), /alias/i],
 ]

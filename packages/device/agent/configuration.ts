@@ -105,6 +105,11 @@ export function parseConfiguration(text: string, path: string): AgentConfigurati
   if ((configuration.claim ?? configuration.receiver) !== undefined && provisioning === undefined) {
     section.problem('provisioning', 'is missing: a claim needs the template that provisions')
   }
+  for (const [name, what] of NOT_IMPLEMENTED) {
+    if (!section.has(name)) continue
+    section.problem(name, `is not implemented: this agent has no ${what}; use telemetry and commands`)
+    section.known(name)
+  }
   section.end()
   if (problems.length > 0) throw agentFault('CONFIGURATION_INVALID', { path, problems: problems.join('; ') })
   return configuration
@@ -177,5 +182,11 @@ function readBackoff(at: Section): Backoff {
   if (longest < first) at.problem('longestSeconds', 'must not be less than firstSeconds')
   return { firstDelayMax: seconds(first), delayMax: seconds(longest) }
 }
+
+/** What AWS's own device clients do and this agent does not yet, by the name of its section. */
+const NOT_IMPLEMENTED: ReadonlyMap<string, string> = new Map([
+  ['shadow', 'device shadow'],
+  ['jobs', 'jobs'],
+])
 
 const TOPIC = { is: 'a topic of at most 256 characters', pattern: /^[^\0]{1,256}$/ } as const

@@ -2,9 +2,11 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connectTls } from '@birthmark/device/tls'
 import { type Clock, type Entropy, messageOf, type Timers } from '@birthmark/foundation/kernel'
+import { SoftwareSigner } from '@birthmark/foundation/x509'
 import { MqttClient } from 'mqtt'
 import { agentFault } from './faults.ts'
 import type { DeviceIdentity } from './identity.ts'
+import { connectNodeTls } from './node-tls.ts'
 
 /** Where a device connects to. */
 export interface Endpoint {
@@ -45,31 +47,38 @@ export interface DeviceConnection {
 /**
  * Connects once: TCP, TLS with the element's key, MQTT CONNECT.
  *
- * @throws `ENDPOINT_UNREACHABLE`, `CONNECTION_DROPPED`, `CONNECTION_REFUSED`, and the faults of `device/tls`
+ * @throws `ENDPOINT_UNREACHABLE`, `ENDPOINT_NOT_TRUSTED`, `CONNECTION_DROPPED`, `CONNECTION_REFUSED`, and the faults of
+ * `device/tls`
  */
 export async function connectOnce(
   identity: DeviceIdentity,
   endpoint: Endpoint,
   clientId: string,
-  { clock, entropy, timers }: DevicePorts,
+  ports: DevicePorts,
 ): Promise<DeviceConnection> {
   const socket = await openSocket(endpoint)
   try {
-    const stream = await connectTls({
-      transport: socket,
-      host: endpoint.host,
-      alpn: [MQTT_ALPN],
-      anchors: [identity.trustAnchor, ...(identity.otherAnchors ?? [])],
-      identity: { certificates: [identity.certificate], signer: identity.signer },
-      clock,
-      entropy,
-      timers,
-    })
-    return await openMqtt(stream, clientId)
+    return await openMqtt(await shakeHands(socket, endpoint.host, identity, ports), clientId)
   } catch (error) {
     socket.destroy()
     throw error
   }
+}
+
+/** A key in this process is for OpenSSL to use; one in an element signs where it is. */
+function shakeHands(
+  socket: Socket,
+  host: string,
+  identity: DeviceIdentity,
+  { clock, entropy, timers }: DevicePorts,
+): Promise<Duplex> {
+  const { signer, certificate, trustAnchor, otherAnchors = [] } = identity
+  const alpn = [MQTT_ALPN]
+  if (signer instanceof SoftwareSigner)
+    return connectNodeTls(socket, host, { ...identity, signer }, { alpn, entropy, timers })
+  const anchors = [trustAnchor, ...otherAnchors]
+  const own = { certificates: [certificate], signer }
+  return connectTls({ transport: socket, host, alpn, anchors, identity: own, clock, entropy, timers })
 }
 
 function openSocket({ host, port }: Endpoint): Promise<Socket> {

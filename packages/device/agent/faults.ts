@@ -17,6 +17,11 @@ export const AGENT_FAULTS = {
     message: 'cannot reach {host}:{port}: {why}',
     remedy: 'Check that the endpoint runs and that its host and port are right.',
   },
+  ENDPOINT_NOT_TRUSTED: {
+    blame: 'peer',
+    message: 'the certificate of {host} does not stand up: {why}',
+    remedy: 'Name the root of the endpoint that you mean, and its host name; then look whether somebody is in between.',
+  },
   CONNECTION_DROPPED: {
     blame: 'peer',
     message: 'the endpoint closed the connection before it answered CONNECT',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { isFault } from '@birthmark/foundation/kernel'
@@ -35,12 +36,43 @@ test('what is no claim is refused, and the receiver goes on', async (context) =>
     '[]',
     '{"keyPair":null}',
     '{"certificatePem":"x","keyPair":{"PrivateKey":"y"}}',
+    'birthmark-claim/1 ',
+    'birthmark-claim/1 1/1 {}',
+    'birthmark-claim/1 1/99 {}',
   ]) {
     assert.equal((await post(url, code, body)).status, 400, body)
   }
   assert.equal((await post(url, code, 'x'.repeat(70_000))).status, 413)
   assert.equal((await fetch(url)).status, 404)
   assert.equal((await post(`${url}s`, code, '')).status, 404)
+})
+
+test('a page of another origin may ask, and reads the answer', async (context) => {
+  const { url } = await open(context)
+  const preflight = await fetch(url, { method: 'OPTIONS' })
+  assert.equal(preflight.status, 204)
+  assert.match(preflight.headers.get('access-control-allow-headers') ?? '', /authorization/)
+  for (const answer of [preflight, await post(url, 'WRONGONE', '{}')]) {
+    assert.equal(answer.headers.get('access-control-allow-origin'), '*')
+  }
+})
+
+test('the codes of the claim page are taken in any order, and a missing one is named', async (context) => {
+  const { url, code, claim } = await open(context)
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const signer = SoftwareSigner.import(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
+  const [certificate] = await (await newTlsAuthority()).certify(signer.publicKey)
+  assert.ok(certificate !== undefined)
+  const text = JSON.stringify({
+    certificate: Buffer.from(certificate.der).toString('base64'),
+    privateKey: privateKey.export({ type: 'pkcs1', format: 'der' }).toString('base64'),
+  })
+  const half = Math.ceil(text.length / 2)
+  const codes = [text.slice(0, half), text.slice(half)].map((part, n) => `birthmark-claim/1 ${n + 1}/2 ${part}`)
+  const incomplete = await post(url, code, `${codes[0]}\n`)
+  assert.match(await incomplete.text(), /code 2 of 2 is missing/)
+  assert.equal((await post(url, code, `${codes.toReversed().join('\n')}\n${codes[0]}\n`)).status, 200)
+  assert.equal((await claim).certificate.fingerprint, certificate.fingerprint)
 })
 
 test('a key of another certificate is no claim', async (context) => {

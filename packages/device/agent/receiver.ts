@@ -1,7 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, createPrivateKey, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type Entropy, isFault, messageOf } from '@birthmark/foundation/kernel'
 import { asFileFault } from '@birthmark/foundation/system'
+import { toPem } from '@birthmark/foundation/x509'
 import { openClaim } from './claim.ts'
 import { agentFault } from './faults.ts'
 import type { StoredIdentity } from './identity-store.ts'
@@ -19,7 +20,8 @@ export interface ClaimReceiver {
 
 /**
  * Listens for a claim: `POST /claim` with `Authorization: Bearer CODE` and, as the body, what CreateProvisioningClaim
- * answered. The claim is kept in memory only. On a host other than loopback it crosses the network in the clear.
+ * answered, or the texts of the QR codes that the claim page shows, one on a line. The claim is kept in memory only. On
+ * a host other than loopback it crosses the network in the clear.
  *
  * @throws `FILE_NOT_PERMITTED`, `FILE_UNUSABLE` when the address cannot be listened on
  */
@@ -59,8 +61,10 @@ interface Answer {
 }
 
 async function take(request: IncomingMessage, code: string): Promise<Answer> {
-  if (request.url !== '/claim' || request.method !== 'POST') return { status: 404, text: 'POST /claim takes a claim' }
-  // A page of another site can make a browser send simple requests here; none with this header.
+  if (request.url !== '/claim') return { status: 404, text: 'POST /claim takes a claim' }
+  if (request.method === 'OPTIONS') return { status: NO_CONTENT, text: '' }
+  if (request.method !== 'POST') return { status: 404, text: 'POST /claim takes a claim' }
+  // A page of any site may ask, the cloud's claim page among them; without the code on the device it gets nowhere.
   const [, given = ''] = /^Bearer (.{1,64})$/.exec(request.headers.authorization ?? '') ?? []
   if (!isSame(given, code)) return { status: WRONG_CODE, text: 'the code is not the one that the device shows' }
   const body = await readBody(request)
@@ -73,12 +77,32 @@ async function take(request: IncomingMessage, code: string): Promise<Answer> {
 }
 
 function claimIn(body: string): StoredIdentity {
+  if (body.startsWith(QR_FORMAT)) return claimInCodes(body)
   const value: unknown = JSON.parse(body)
   if (typeof value !== 'object' || value === null) throw new TypeError('no object')
   const { certificatePem, keyPair }: Readonly<Partial<Record<string, unknown>>> = { ...value }
   const pair: Readonly<Partial<Record<string, unknown>>> = typeof keyPair === 'object' ? { ...keyPair } : {}
   const { PrivateKey: key } = pair
   return openClaim(typeof certificatePem === 'string' ? certificatePem : '', typeof key === 'string' ? key : '')
+}
+
+/** Reads the QR codes of the claim page, one on a line, in any order, also twice. @throws `CLAIM_UNUSABLE` */
+function claimInCodes(body: string): StoredIdentity {
+  const parts = new Map<number, string>()
+  let count = 0
+  for (const line of body.split(/\r?\n/).filter((text) => text !== '')) {
+    const [, index = '', of = '', part = ''] = /^birthmark-claim\/1 (\d{1,2})\/(\d{1,2}) (.*)$/.exec(line) ?? []
+    parts.set(Number(index), part)
+    count = Number(of)
+  }
+  const numbers = Array.from({ length: count }, (_, index) => index + 1)
+  const missing = numbers.find((number) => !parts.has(number))
+  if (missing !== undefined) throw agentFault('CLAIM_UNUSABLE', { why: `code ${missing} of ${count} is missing` })
+  const value: unknown = JSON.parse(numbers.map((number) => parts.get(number)).join(''))
+  const { certificate, privateKey }: Readonly<Partial<Record<string, unknown>>> = { ...Object(value) }
+  const der = (base64: unknown): Uint8Array => Uint8Array.from(Buffer.from(String(base64), 'base64'))
+  const key = createPrivateKey({ key: Buffer.from(der(privateKey)), format: 'der', type: 'pkcs1' })
+  return openClaim(toPem('CERTIFICATE', der(certificate)), key.export({ type: 'pkcs8', format: 'pem' }).toString())
 }
 
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
@@ -99,8 +123,16 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
 }
 
 function reply(response: ServerResponse, { status, text }: Answer): void {
-  response.writeHead(status, { 'content-type': 'application/json', connection: 'close', 'cache-control': 'no-store' })
-  response.end(`${JSON.stringify({ message: text })}\n`)
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    connection: 'close',
+    'cache-control': 'no-store',
+    // The installer's page comes from the cloud; a browser asks here first whether it may send (Fetch, CORS protocol).
+    'access-control-allow-origin': '*',
+    'access-control-allow-headers': 'authorization, content-type',
+    'access-control-allow-private-network': 'true',
+  })
+  response.end(status === NO_CONTENT ? '' : `${JSON.stringify({ message: text })}\n`)
 }
 
 function listen(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<void> {
@@ -138,3 +170,6 @@ const CONNECTIONS_MAX = 8
 /** How long a request may take. */
 const REQUEST_TIME_MS = 10_000
 const WRONG_CODE = 403
+const NO_CONTENT = 204
+/** How each QR code of the claim page begins. */
+const QR_FORMAT = 'birthmark-claim/1 '

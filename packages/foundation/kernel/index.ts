@@ -12,8 +12,10 @@ export {
   messageOf,
   type Raise,
 } from './fault.ts'
+export { KeyedRates } from './keyed-rates.ts'
 export { jsonLog, type Level, type Log, type LogFields, silentLog } from './log.ts'
 export { type Driven, drive, type Machine, type World } from './machine.ts'
 export { type Labels, Metrics } from './metrics.ts'
 export type { Cancel, Clock, Entropy, Timers } from './ports.ts'
 export { decodeUtf8, encodeUtf8 } from './text.ts'
+export { TokenBucket } from './token-bucket.ts'

@@ -26,30 +26,48 @@ export interface Driven<Input> {
 
 /** Connects a machine to a world. The only loop of its kind in the code base. */
 export function drive<Input, Effect>(machine: Machine<Input, Effect>, world: World<Effect>): Driven<Input> {
-  let cancel: Cancel | undefined
-  let armedFor: Instant | undefined
-  let stopped = false
-  const settle = (effects: readonly Effect[]): void => {
-    for (const effect of effects) world.perform(effect)
-    const deadline = stopped ? undefined : machine.nextDeadline
-    if (deadline === armedFor) return
-    cancel?.()
-    cancel = undefined
-    armedFor = deadline
-    if (deadline === undefined) return
-    cancel = world.timers.after(millis(Math.max(0, deadline - world.clock.now())), () => {
-      armedFor = undefined
-      settle(machine.tick(world.clock.now()))
-    })
+  return new Driving(machine, world)
+}
+
+/** A class, because there are as many as connections and closures take more memory. */
+class Driving<Input, Effect> implements Driven<Input> {
+  readonly #machine: Machine<Input, Effect>
+  readonly #world: World<Effect>
+  #cancel: Cancel | undefined
+  #armedFor: Instant | undefined
+  #hasStopped = false
+
+  constructor(machine: Machine<Input, Effect>, world: World<Effect>) {
+    this.#machine = machine
+    this.#world = world
+    this.#arm()
   }
-  settle([])
-  return {
-    receive: (input) => {
-      if (!stopped) settle(machine.receive(input, world.clock.now()))
-    },
-    stop: () => {
-      stopped = true
-      settle([])
-    },
+
+  receive(input: Input): void {
+    if (!this.#hasStopped) this.#settle(this.#machine.receive(input, this.#world.clock.now()))
+  }
+
+  stop(): void {
+    this.#hasStopped = true
+    this.#arm()
+  }
+
+  #settle(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#world.perform(effect)
+    this.#arm()
+  }
+
+  #arm(): void {
+    const deadline = this.#hasStopped ? undefined : this.#machine.nextDeadline
+    if (deadline === this.#armedFor) return
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#armedFor = deadline
+    if (deadline === undefined) return
+    const { clock, timers } = this.#world
+    this.#cancel = timers.after(millis(Math.max(0, deadline - clock.now())), () => {
+      this.#armedFor = undefined
+      this.#settle(this.#machine.tick(this.#world.clock.now()))
+    })
   }
 }

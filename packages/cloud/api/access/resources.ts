@@ -6,6 +6,18 @@ export function actionOf({ service, name }: Operation): `${string}:${string}` {
   return `${service === 'iot-jobs-data' ? 'iotjobsdata' : 'iot'}:${name}`
 }
 
+/** Gives every access that an operation needs: a message that is to be retained needs one more. */
+export function accessesOf(
+  operation: Operation,
+  input: Readonly<Record<string, unknown>>,
+  scope: Scope,
+): readonly { readonly action: `${string}:${string}`; readonly resources: readonly string[] }[] {
+  const resources = resourcesOf(operation, input, scope)
+  const plain = { action: actionOf(operation), resources }
+  const isRetained = operation.service === 'iotdata' && operation.name === 'Publish' && input['retain'] === true
+  return isRetained ? [plain, { action: 'iot:RetainPublish', resources }] : [plain]
+}
+
 /** Tells whether an operation only reads. */
 export function isRead({ service, name }: Operation): boolean {
   // What devices' data planes carry is no change of the registry.
@@ -57,6 +69,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
   ['billingGroupName', 'billinggroup'],
   ['caCertificateId', 'cacert'],
   ['certificateId', 'cert'],
+  ['clientId', 'client'],
   ['certificateProviderName', 'certificateprovider'],
   ['domainConfigurationName', 'domainconfiguration'],
   ['indexName', 'index'],

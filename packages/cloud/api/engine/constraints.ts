@@ -7,7 +7,8 @@ import type { Operation, Service } from './model.ts'
 /**
  * Checks an input against the lengths, patterns, ranges and enumerations of AWS's own model.
  *
- * @throws `InvalidRequestException` with AWS's sentence for each violation, in the order of the model's members
+ * @throws `InvalidRequestException` with AWS's sentence for each violation, in the order of the model's members;
+ * `SerializationException` for a fraction where a whole number is due
  */
 export function requireConstraints({ service, input }: Operation, value: object): void {
   const found = violationsOf(service, input.getName() ?? '', value, '')
@@ -45,17 +46,39 @@ function violationsOf(service: Service, shapeName: string, value: unknown, at: s
 
 function ofStructure(service: Service, structure: string, value: unknown, at: string): string[] {
   const members = new Map(isRecord(value) ? Object.entries(value) : [])
-  return structure.split(' ').flatMap((line) => {
-    const [marked = '', shapeName = ''] = line.split(':')
-    const name = marked.replace('!', '')
+  return membersOf(structure).flatMap(({ name, shapeName, isRequired }) => {
     const where = at === '' ? name : `${at}.${name}`
     const member = members.get(name)
     if (member !== undefined) return violationsOf(service, shapeName, member, where)
-    return marked.endsWith('!') ? [sentence(null, where, 'Member must not be null')] : []
+    return isRequired ? [sentence(null, where, 'Member must not be null')] : []
   })
 }
 
+interface Member {
+  readonly name: string
+  readonly shapeName: string
+  readonly isRequired: boolean
+}
+
+const MEMBERS = new Map<string, readonly Member[]>()
+
+/** Takes the text of a structure apart, once. */
+function membersOf(structure: string): readonly Member[] {
+  const known = MEMBERS.get(structure)
+  if (known !== undefined) return known
+  const made = structure.split(' ').map((line) => {
+    const [marked = '', shapeName = ''] = line.split(':')
+    return { name: marked.replace('!', ''), shapeName, isRequired: marked.endsWith('!') }
+  })
+  MEMBERS.set(structure, made)
+  return made
+}
+
 function ofShape(service: Service, shape: Shape, value: unknown, at: string): string[] {
+  const isWhole = shape.type === 'integer' || shape.type === 'long'
+  if (isWhole && typeof value === 'number' && !Number.isInteger(value)) {
+    throw new AwsException('SerializationException', `NUMBER_VALUE can not be converted to Integer at ${at}`)
+  }
   const here = rulesBroken(shape, value).map((rule) => sentence(value, at, rule))
   if (Array.isArray(value)) {
     const inside = value.flatMap((item, index) =>

@@ -1,10 +1,11 @@
+import { DATA_OPERATIONS } from '../data-plane/operations.ts'
 import { AwsException } from '../exceptions.ts'
 import type { Call } from '../operation-types.ts'
 import { OPERATIONS } from '../operations/operations.ts'
 import { requireSupported } from '../unsupported-members.ts'
 import type { Answer } from './answer.ts'
 import { requireConstraints } from './constraints.ts'
-import { loadOperations, type Operation } from './model.ts'
+import { loadOperations, type Operation, type Service } from './model.ts'
 import { type InputSource, readInput } from './read-input.ts'
 import { createRouter, type Route, type Router } from './router.ts'
 import { writeOutput } from './write-output.ts'
@@ -47,10 +48,14 @@ export function createEngine(): Engine {
  */
 type Implementation = { perform(input: unknown, call: Call): Promise<unknown> }['perform']
 
-const IMPLEMENTATIONS: ReadonlyMap<string, Implementation> = new Map(Object.entries(OPERATIONS))
+const IMPLEMENTATIONS: Readonly<Record<Service, ReadonlyMap<string, Implementation>>> = {
+  iot: new Map(Object.entries(OPERATIONS)),
+  iotdata: new Map(Object.entries(DATA_OPERATIONS)),
+  'iot-jobs-data': new Map(),
+}
 
 function requireImplementation({ name, service }: Operation): Implementation {
-  const found = service === 'iot' ? IMPLEMENTATIONS.get(name) : undefined
+  const found = IMPLEMENTATIONS[service].get(name)
   if (found === undefined)
     throw new AwsException('NotImplementedException', `${name} is not implemented by this endpoint.`)
   return found

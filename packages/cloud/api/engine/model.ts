@@ -19,6 +19,19 @@ export interface Operation {
   readonly status: number
   readonly input: NormalizedSchema
   readonly output: NormalizedSchema
+  /** Names of the path's labels, in its order. */
+  readonly labels: readonly string[]
+  /** Where each member of the input comes from. */
+  readonly bindings: readonly InputBinding[]
+}
+
+/** A member of an input and the part of a request that it comes from. */
+export interface InputBinding {
+  readonly member: string
+  readonly schema: NormalizedSchema
+  readonly from: 'label' | 'query' | 'header' | 'payload' | 'body'
+  /** The query parameter, or the header in lower case; else the member's own name. */
+  readonly name: string
 }
 
 /**
@@ -57,10 +70,24 @@ function operationOf(service: Service, [, , name, traits, input, output]: Static
     status,
     input: NormalizedSchema.of(input),
     output: NormalizedSchema.of(output),
+    labels: [...path.matchAll(/\{(\w+)\+?\}/g)].map(([, label = '']) => label),
+    bindings: bindingsOf(NormalizedSchema.of(input)),
   }
   requireKnownBindings(name, operation.input, INPUT_BINDINGS)
   requireKnownBindings(name, operation.output, OUTPUT_BINDINGS)
   return operation
+}
+
+function bindingsOf(input: NormalizedSchema): readonly InputBinding[] {
+  if (input.isUnitSchema()) return []
+  return Array.from(input.structIterator(), ([member, schema]) => {
+    const { httpLabel, httpQuery, httpHeader, httpPayload } = schema.getMergedTraits()
+    const bound = { member, schema, name: member }
+    if (httpLabel !== undefined) return { ...bound, from: 'label' } as const
+    if (httpQuery !== undefined) return { ...bound, from: 'query', name: httpQuery } as const
+    if (httpHeader !== undefined) return { ...bound, from: 'header', name: httpHeader.toLowerCase() } as const
+    return { ...bound, from: httpPayload === undefined ? 'body' : 'payload' } as const
+  })
 }
 
 /** Refuses a package update that would make this engine drop a member silently. */

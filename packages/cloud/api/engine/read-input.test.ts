@@ -264,6 +264,14 @@ test('several violations are told together', () => {
   })
 })
 
+test('a fraction is no whole number', () => {
+  const message = 'NUMBER_VALUE can not be converted to Integer at maxResults'
+  assert.throws(() => readAndCheck({ method: 'GET', target: '/things?maxResults=1.5' }), {
+    name: 'SerializationException',
+    message,
+  })
+})
+
 test('what satisfies the model passes', () => {
   readAndCheck({ ...TYPE, body: description('Press, 7') })
   readAndCheck({ method: 'POST', target: '/policies/a+b%3D', body: '{"policyDocument":"{}"}' })

@@ -20,17 +20,14 @@ export interface InputSource {
  * @throws `SerializationException`
  */
 export function readInput({ operation, labels }: Route, source: InputSource): Readonly<Record<string, unknown>> {
-  if (operation.input.isUnitSchema()) return {}
   const read: [string, unknown][] = []
   const inBody: [string, NormalizedSchema][] = []
-  for (const [name, schema] of operation.input.structIterator()) {
-    const { httpLabel, httpQuery, httpHeader, httpPayload } = schema.getMergedTraits()
-    if (httpLabel !== undefined) read.push([name, readBound(name, schema, labels[name])])
-    else if (httpQuery !== undefined) read.push([name, readBound(name, schema, parameter(source.query, httpQuery))])
-    else if (httpHeader !== undefined)
-      read.push([name, readBound(name, schema, source.headers[httpHeader.toLowerCase()])])
-    else if (httpPayload !== undefined) read.push([name, readPayload(name, schema, source.body)])
-    else inBody.push([name, schema])
+  for (const { member, schema, from, name } of operation.bindings) {
+    if (from === 'body') inBody.push([member, schema])
+    else if (from === 'payload') read.push([member, readPayload(member, schema, source.body)])
+    else if (from === 'label') read.push([member, readBound(member, schema, labels[name])])
+    else if (from === 'query') read.push([member, readBound(member, schema, parameter(source.query, name))])
+    else read.push([member, readBound(member, schema, source.headers[name])])
   }
   if (inBody.length > 0) read.push(...readMembers(inBody, parseJson(source.body) ?? {}))
   return Object.fromEntries(read.filter(([, value]) => value !== undefined))

@@ -92,11 +92,10 @@ function choose(operations: readonly Operation[], method: string, service: Servi
 }
 
 function routeOf(operation: Operation, values: readonly string[]): Route | undefined {
-  const names = [...operation.path.matchAll(/\{(\w+)\+?\}/g)].map(([, name]) => name)
   const labels: Record<string, string> = {}
-  for (const [index, name] of names.entries()) {
+  for (const [index, name] of operation.labels.entries()) {
     const value = decodePercent(values[index] ?? '')
-    if (value === undefined || name === undefined) return undefined
+    if (value === undefined) return undefined
     labels[name] = value
   }
   return { operation, labels }

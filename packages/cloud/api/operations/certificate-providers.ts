@@ -10,6 +10,8 @@ interface ProviderContent {
   readonly accountDefaultForOperations: NonNullable<
     CreateCertificateProviderCommandInput['accountDefaultForOperations']
   >
+  /** Marks the request that made it: the SDKs repeat a request with the same one. */
+  readonly clientToken?: string
 }
 
 const providers = new StoredFamily<ProviderContent>({
@@ -25,8 +27,11 @@ const providers = new StoredFamily<ProviderContent>({
  */
 export const certificateProviderOperations: Partial<Operations> = {
   async CreateCertificateProvider({ certificateProviderName: name, ...input }, call) {
-    const { lambdaFunctionArn, accountDefaultForOperations } = input
-    await providers.create(name, { lambdaFunctionArn, accountDefaultForOperations }, call, input.tags)
+    const { lambdaFunctionArn, accountDefaultForOperations, clientToken } = input
+    const existing = clientToken === undefined ? undefined : await providers.find(name, call)
+    if (existing !== undefined && existing.content.clientToken === clientToken) return namesOf(name, call)
+    const marked = clientToken === undefined ? {} : { clientToken }
+    await providers.create(name, { lambdaFunctionArn, accountDefaultForOperations, ...marked }, call, input.tags)
     return namesOf(name, call)
   },
 
@@ -38,6 +43,7 @@ export const certificateProviderOperations: Partial<Operations> = {
 
   async UpdateCertificateProvider({ certificateProviderName: name, ...revision }, call) {
     await providers.update(name, call, (content) => ({
+      ...content,
       lambdaFunctionArn: revision.lambdaFunctionArn ?? content.lambdaFunctionArn,
       accountDefaultForOperations: revision.accountDefaultForOperations ?? content.accountDefaultForOperations,
     }))

@@ -1,4 +1,6 @@
 import type { CreateDomainConfigurationCommandInput, DomainConfigurationStatus } from '@aws-sdk/client-iot'
+import { isSecurityPolicy, OLD_SECURITY_POLICIES, SECURITY_POLICIES } from '@birthmark/cloud/front'
+import type { ScopedRegistry } from '@birthmark/cloud/registry'
 import { AwsException, invalidRequest, notFound } from '../exceptions.ts'
 import { DOMAIN_CONFIGURATIONS_MAX } from '../limits.ts'
 import type { Call, Input, Operations } from '../operation-types.ts'
@@ -82,6 +84,30 @@ export const domainConfigurationOperations: Partial<Operations> = {
   },
 }
 
+/** What a domain configuration asks of the listeners. */
+export interface EnabledDomain {
+  readonly configurationName: string
+  /** Lower case; what clients send as SNI. */
+  readonly domainName: string
+  /** One of AWS's names, without TLS 1.0 and 1.1; the server's own when absent. */
+  readonly securityPolicy: string | undefined
+  /** The certificate to show, by its ARN, as the account named it; the server's own when empty. */
+  readonly serverCertificateArns: readonly string[]
+}
+
+/**
+ * Gives the domain configurations of an account and region that are ENABLED, for its listeners. They change by the
+ * changes `create-document`, `replace-document` and `delete-document` of the kind `domain-configuration`.
+ */
+export async function enabledDomains(registry: ScopedRegistry): Promise<readonly EnabledDomain[]> {
+  const page = await domains.list({ limit: DOMAIN_CONFIGURATIONS_MAX }, { registry })
+  return page.rows.flatMap(({ name, content: { domainName = '', status, tlsConfig, serverCertificateArns } }) =>
+    status === 'ENABLED'
+      ? [{ configurationName: name, domainName, securityPolicy: tlsConfig?.securityPolicy, serverCertificateArns }]
+      : [],
+  )
+}
+
 function revised(
   content: Domain,
   revision: Omit<Input<'UpdateDomainConfiguration'>, 'domainConfigurationName'>,
@@ -104,11 +130,11 @@ function revised(
 
 /** @throws `InvalidRequestException` for a name that AWS does not have, `NotImplementedException` for TLS 1.0 */
 function requireSecurityPolicy(name: string | undefined): void {
-  if (name === undefined || SECURITY_POLICIES.has(name)) return
-  if (OLD_SECURITY_POLICIES.has(name)) {
+  if (name === undefined || isSecurityPolicy(name)) return
+  if (OLD_SECURITY_POLICIES.includes(name)) {
     throw new AwsException('NotImplementedException', `${name} allows TLS 1.0, which is not spoken here.`)
   }
-  throw invalidRequest(`${name} is not a security policy: it must be one of ${[...SECURITY_POLICIES].join(', ')}.`)
+  throw invalidRequest(`${name} is not a security policy: it must be one of ${SECURITY_POLICIES.join(', ')}.`)
 }
 
 /** A name leads to one configuration. @throws `ResourceAlreadyExistsException` */
@@ -186,14 +212,3 @@ function arnOfDomain(name: string, suffix: string, { registry }: Call): string {
 }
 
 const MANAGED_NAME = 'iot:Data-ATS'
-
-/** AWS IoT Core developer guide, transport security: the predefined policies that have no TLS 1.0 and 1.1. */
-const SECURITY_POLICIES: ReadonlySet<string> = new Set([
-  'IoTSecurityPolicy_TLS13_1_3_2022_10',
-  'IoTSecurityPolicy_TLS13_1_2_2022_10',
-  'IoTSecurityPolicy_TLS12_1_2_2022_10',
-])
-const OLD_SECURITY_POLICIES: ReadonlySet<string> = new Set([
-  'IoTSecurityPolicy_TLS12_1_0_2016_01',
-  'IoTSecurityPolicy_TLS12_1_0_2015_01',
-])

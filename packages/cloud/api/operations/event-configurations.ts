@@ -16,10 +16,7 @@ const settings = new StoredFamily<Events>({
 /** Which changes of the registry are told on `$aws/events/…`; none until it is asked for. */
 export const eventConfigurationOperations: Partial<Operations> = {
   async UpdateEventConfigurations({ eventConfigurations = {} }, call) {
-    const revise = (kept: Events): Events => ({ ...kept, ...eventConfigurations })
-    if ((await settings.find(EVENTS_SETTING, call)) === undefined)
-      await settings.create(EVENTS_SETTING, revise({}), call)
-    else await settings.update(EVENTS_SETTING, call, revise)
+    await settings.put(EVENTS_SETTING, call, {}, (kept) => ({ ...kept, ...eventConfigurations }))
     return {}
   },
 

@@ -21,12 +21,10 @@ const settings = new StoredFamily<IndexingConfiguration>({
 export const indexingConfigurationOperations: Partial<Operations> = {
   async UpdateIndexingConfiguration({ thingIndexingConfiguration, thingGroupIndexingConfiguration }, call) {
     requireConnectivityOfThings(thingIndexingConfiguration)
-    const revise = (kept: IndexingConfiguration): IndexingConfiguration => ({
+    await settings.put(NAME, call, OFF, (kept) => ({
       things: thingIndexingConfiguration ?? kept.things,
       groups: thingGroupIndexingConfiguration ?? kept.groups,
-    })
-    if ((await settings.find(NAME, call)) === undefined) await settings.create(NAME, revise(OFF), call)
-    else await settings.update(NAME, call, revise)
+    }))
     return {}
   },
 

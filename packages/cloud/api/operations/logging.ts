@@ -88,8 +88,7 @@ async function read(call: Call): Promise<LoggingOptions> {
 }
 
 async function revise(call: Call, change: (options: LoggingOptions) => LoggingOptions): Promise<void> {
-  if ((await settings.find(LOGGING, call)) === undefined) await settings.create(LOGGING, change({ levels: {} }), call)
-  else await settings.update(LOGGING, call, change)
+  await settings.put(LOGGING, call, { levels: {} }, change)
 }
 
 /** @throws `InvalidRequestException` for a target without a name */

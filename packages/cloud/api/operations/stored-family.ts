@@ -81,6 +81,18 @@ export class StoredFamily<Content extends object> {
     }
   }
 
+  /** Replaces a record by what `revise` makes of it, or of `initial` when there is none. @throws as {@link update} */
+  async put(name: string, call: Call, initial: Content, revise: (content: Content) => Content): Promise<void> {
+    const { kind, max } = this.#options
+    if ((await this.find(name, call)) === undefined) {
+      const document: StoredDocument = { kind, name, body: write(revise(initial), call.now), createdAt: call.now }
+      const result = await call.registry.commit([{ do: 'create-document', document, max }])
+      if (result.ok) return
+      // Another request was faster: now it is there.
+    }
+    await this.update(name, call, revise)
+  }
+
   /** @throws `ResourceNotFoundException` */
   async remove(name: string, call: Call): Promise<void> {
     const { registry } = call
@@ -97,7 +109,7 @@ export class StoredFamily<Content extends object> {
   /** Gives a page of those that `fits`, by name. */
   async list(
     request: PageRequest,
-    { registry }: Call,
+    { registry }: Pick<Call, 'registry'>,
     fits: (content: Content) => boolean = () => true,
   ): Promise<Page<StoredRecord<Content>>> {
     const documents = await registry.provisioning.documents(this.#options.kind)

@@ -67,6 +67,7 @@ const TAGGABLE: ReadonlyMap<string, Exists> = new Map<string, Exists>([
   ['cacert', async (name, call) => (await caOf(name, call)) !== undefined],
   ['thingtype', async (name, { registry }) => (await registry.catalog.thingType(name)) !== undefined],
   ['thinggroup', async (name, { registry }) => (await registry.catalog.thingGroup(name)) !== undefined],
+  ['rule', (name, { registry }) => isStored('topic-rule', name, registry)],
   ['rolealias', (name, { registry }) => isStored('role-alias', name, registry)],
   ['authorizer', (name, { registry }) => isStored('authorizer', name, registry)],
   ['domainconfiguration', (name, { registry }) => isStored('domain-configuration', name, registry)],

@@ -20,7 +20,7 @@ export interface OwnCall {
 /** What of a control plane's options the operations use. */
 export type OwnOptions = Pick<
   ControlPlaneOptions,
-  'invokeFunction' | 'attempts' | 'clock' | 'defaultAccount' | 'endpointAddress' | 'entropy' | 'metrics'
+  'alarms' | 'invokeFunction' | 'attempts' | 'clock' | 'defaultAccount' | 'endpointAddress' | 'entropy' | 'metrics'
 >
 
 /** One operation of our own API: how it is called, who may, and what it does. The OpenAPI document is made of these. */

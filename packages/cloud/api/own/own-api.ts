@@ -3,7 +3,9 @@ import { decodePercent, type Target } from '../engine/target.ts'
 import { AwsException } from '../exceptions.ts'
 import { ACCESS_OPERATIONS } from './access-operations.ts'
 import { ACCOUNT_OPERATIONS } from './account-operations.ts'
-import { EXPLAIN_OPERATIONS } from './explain-operations.ts'
+import { ALARM_OPERATIONS } from './alarm-operations.ts'
+import { CERTIFICATE_OPERATIONS } from './certificate-operations.ts'
+import { CHECK_POLICY, EXPLAIN_OPERATIONS } from './explain-operations.ts'
 import { Given } from './fields.ts'
 import { FUNCTION_OPERATIONS } from './function-operations.ts'
 import type { OwnOperation } from './operation.ts'
@@ -14,10 +16,13 @@ import { READ_OPERATIONS } from './read-operations.ts'
 export const OWN_OPERATIONS: readonly OwnOperation[] = [
   ...READ_OPERATIONS,
   ...EXPLAIN_OPERATIONS,
+  CHECK_POLICY,
+  ...ALARM_OPERATIONS,
   ...ACCESS_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
   ...FUNCTION_OPERATIONS,
   ...PROVISIONING_OPERATIONS,
+  ...CERTIFICATE_OPERATIONS,
 ]
 
 /** An operation of our own API, and what stands in its path's label. */

@@ -29,7 +29,8 @@ export const READ_OPERATIONS: readonly OwnOperation[] = [
         ...optional(given, 'clientId'),
         ...(outcome === undefined ? {} : { outcome }),
       }
-      return { attempts: attempts.list({ ...filter, limit: given.integer('limit') ?? ATTEMPTS_LISTED_DEFAULT, scope }) }
+      const limit = given.integer('limit') ?? ATTEMPTS_LISTED_DEFAULT
+      return { attempts: await attempts.list({ ...filter, limit, scope }) }
     },
   },
   {

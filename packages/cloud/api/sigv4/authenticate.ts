@@ -1,10 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { AccessKeyRecord, Registry, Scope } from '@birthmark/cloud/registry'
+import type { AccessKeyRecord, Scope } from '@birthmark/cloud/registry'
 import { type Instant, instant } from '@birthmark/foundation/kernel'
 import type { Service } from '../engine/model.ts'
 import { AwsException } from '../exceptions.ts'
 import { CLOCK_SKEW_MAX, PRESIGNED_SECONDS_MAX } from '../limits.ts'
 import type { Claim } from './claim.ts'
+import type { KnownKey, KnownKeys } from './known-keys.ts'
 import { isSignedBy, type SignedRequest } from './signature.ts'
 
 /** Who sent a request, once {@link requireSignature} has agreed. */
@@ -20,17 +21,19 @@ export interface Caller {
  * Finds whom a claim names, before anything of the body is read: service, date, key and region must be right.
  *
  * @param isServed Tells whether an account has an endpoint in a region.
+ * @param services The names that it may be signed with, and whose operations each means.
  * @throws `InvalidSignatureException`, `UnrecognizedClientException`, `ExpiredTokenException`
  */
 export async function findCaller(
   claim: Claim,
-  registry: Registry,
+  keys: KnownKeys,
   isServed: (scope: Scope) => boolean,
   now: Instant,
-): Promise<Caller> {
-  const service = requireService(claim)
+  services: ReadonlyMap<string, Service> = SERVICES,
+): Promise<{ readonly caller: Caller; readonly known: KnownKey }> {
+  const service = requireService(claim, services)
   requireTimely(claim, now)
-  const found = await registry.accessKey(claim.accessKeyId)
+  const found = await keys.find(claim.accessKeyId)
   if (found === undefined || !hasSessionOf(found.key, claim)) {
     throw new AwsException('UnrecognizedClientException', 'The security token included in the request is invalid.')
   }
@@ -43,7 +46,7 @@ export async function findCaller(
       `Credential should be scoped to a valid region, and ${claim.region.slice(0, 64)} is none of this account's.`,
     )
   }
-  return { key: found.key, scope, service }
+  return { caller: { key: found.key, scope, service }, known: found }
 }
 
 /**
@@ -52,12 +55,12 @@ export async function findCaller(
  *
  * @throws `InvalidSignatureException`
  */
-export function requireSignature(key: AccessKeyRecord, claim: Claim, request: SignedRequest): void {
+export function requireSignature(known: KnownKey, claim: Claim, request: SignedRequest): void {
   const unsigned = Object.keys(request.headers).find(
     (name) => mustBeSigned(name) && !claim.signedHeaders.includes(name),
   )
   if (unsigned !== undefined) throw invalid('Every x-amz-* header of the request must be signed.')
-  if (!isSignedBy(key.secret, claim, request)) throw invalid(MISMATCH)
+  if (!isSignedBy(known.signingKey(claim), claim, request)) throw invalid(MISMATCH)
 }
 
 /** A temporary key goes with its token, and no other key with any. Compared in constant time. */
@@ -67,10 +70,10 @@ function hasSessionOf({ session }: AccessKeyRecord, { sessionToken }: Claim): bo
   return due !== undefined && given !== undefined && timingSafeEqual(due, given)
 }
 
-function requireService(claim: Claim): Service {
-  const service = SERVICES.get(claim.service)
+function requireService(claim: Claim, services: ReadonlyMap<string, Service>): Service {
+  const service = services.get(claim.service)
   if (service === undefined) {
-    throw invalid(`Credential should be scoped to correct service: one of ${[...SERVICES.keys()].join(', ')}.`)
+    throw invalid(`Credential should be scoped to correct service: one of ${[...services.keys()].join(', ')}.`)
   }
   if (!claim.date.startsWith(claim.day)) throw invalid('Date in Credential scope does not match X-Amz-Date.')
   return service
@@ -97,8 +100,11 @@ function mustBeSigned(name: string): boolean {
   return name.startsWith('x-amz') && name !== 'x-amzn-trace-id'
 }
 
+/** Not a number for a day or an hour that no calendar has: what would be carried over comes back otherwise. */
 function readDate(text: string): Instant {
-  return instant(Date.parse(text.replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)$/, '$1-$2-$3:$4:$5')))
+  const at = (from: number, length: number): number => Number(text.slice(from, from + length))
+  const moment = Date.UTC(at(0, 4), at(4, 2) - 1, at(6, 2), at(9, 2), at(11, 2), at(13, 2))
+  return writeDate(instant(moment)) === text ? instant(moment) : instant(Number.NaN)
 }
 
 function writeDate(moment: Instant): string {
@@ -117,6 +123,7 @@ const SERVICES: ReadonlyMap<string, Service> = new Map([
   ['iot-jobs-data', 'iot-jobs-data'],
 ])
 
-const MISMATCH =
+/** What a client is told whose signature is another than ours. */
+export const MISMATCH: string =
   'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key ' +
   'and signing method. Consult the service documentation for details.'

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import type { Target } from '../engine/target.ts'
 import { ALGORITHM, type Claim, type Headers } from './claim.ts'
 
@@ -9,16 +9,10 @@ export interface SignedRequest extends Target {
   readonly body: Uint8Array
 }
 
-/** Tells whether the holder of `secret` signed this request as `claim` says, in constant time. */
-export function isSignedBy(secret: string, claim: Claim, request: SignedRequest): boolean {
-  const due = createHmac('sha256', signingKey(secret, claim)).update(stringToSign(claim, request)).digest()
+/** Tells whether this request was signed with `signingKey` as `claim` says, in constant time. */
+export function isSignedBy(signingKey: Uint8Array, claim: Claim, request: SignedRequest): boolean {
+  const due = createHmac('sha256', signingKey).update(stringToSign(claim, request)).digest()
   return timingSafeEqual(due, Buffer.from(claim.signature, 'hex'))
-}
-
-/** AWS IAM user guide, create a signed AWS API request, step 4. */
-function signingKey(secret: string, { day, region, service }: Claim): Buffer {
-  const steps = [day, region, service, 'aws4_request']
-  return steps.reduce((key, step) => createHmac('sha256', key).update(step).digest(), Buffer.from(`AWS4${secret}`))
 }
 
 /** AWS IAM user guide, create a signed AWS API request, step 3. */
@@ -60,11 +54,15 @@ function canonicalQuery(query: Target['query']): string {
 }
 
 function canonicalValue(values: readonly string[] | undefined): string {
+  const [only = ''] = values ?? []
+  // Nearly every value is one word.
+  if (values?.length === 1 && !/[ \t]/.test(only)) return only
   return (values ?? []).map((value) => value.replaceAll(/[ \t]+/g, ' ').replaceAll(/^ | $/g, '')).join(',')
 }
 
 /** Encodes all but the unreserved characters of RFC 3986 §2.3. */
 function encodeStrictly(text: string): string {
+  if (/^[\w.~-]*$/.test(text)) return text
   return encodeURIComponent(text).replaceAll(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
@@ -76,5 +74,5 @@ function compare(left: string, right: string): number {
 }
 
 function sha256(content: string | Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex')
+  return hash('sha256', content)
 }

@@ -6,6 +6,7 @@ import { presignRequest, type Signing, signRequest } from '../../../../testing/t
 import { parseTarget } from '../engine/target.ts'
 import { AwsException } from '../exceptions.ts'
 import { type Headers, parseClaim } from './claim.ts'
+import { signingKeyOf } from './known-keys.ts'
 import { isSignedBy, type SignedRequest } from './signature.ts'
 
 const SECRET = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
@@ -55,10 +56,10 @@ test('accepts what the AWS SDK signed in the header, and nothing that differs fr
       const signed = await signRequest(asHttpRequest(plain), SIGNING)
       const received = receive({ ...plain, headers: signed.headers })
       const claim = parseClaim(received.headers, received.query)
-      assert.ok(isSignedBy(SECRET, claim, received))
-      assert.ok(!isSignedBy(`${SECRET}x`, claim, received), 'another secret')
+      assert.ok(isSignedBy(signingKeyOf(SECRET, claim), claim, received))
+      assert.ok(!isSignedBy(signingKeyOf(`${SECRET}x`, claim), claim, received), 'another secret')
       const [what, changed] = TAMPERINGS[seed % TAMPERINGS.length]!
-      assert.ok(!isSignedBy(SECRET, claim, changed(received)), what)
+      assert.ok(!isSignedBy(signingKeyOf(SECRET, claim), claim, changed(received)), what)
     }),
   )
 })
@@ -71,12 +72,12 @@ test('accepts what the AWS SDK presigned in the query, and nothing that differs 
       const received = receive({ ...plain, headers: signed.headers, query, body: new Uint8Array() })
       const claim = parseClaim(received.headers, received.query)
       assert.equal(claim.expiresSeconds, 60)
-      assert.ok(isSignedBy(SECRET, claim, received))
+      assert.ok(isSignedBy(signingKeyOf(SECRET, claim), claim, received))
       const longer = received.query.map(([name, value]): [string, string] => [
         name,
         name === 'X-Amz-Expires' ? '61' : value,
       ])
-      assert.ok(!isSignedBy(SECRET, claim, { ...received, query: longer }))
+      assert.ok(!isSignedBy(signingKeyOf(SECRET, claim), claim, { ...received, query: longer }))
     }),
   )
 })

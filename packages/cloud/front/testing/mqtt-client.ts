@@ -52,3 +52,8 @@ export class Inbox {
     })
   }
 }
+
+/** Gives the first message that a client gets from now on. */
+export function firstMessage(client: MqttClient): Promise<{ readonly topic: string; readonly payload: Buffer }> {
+  return new Promise((resolve) => client.once('message', (topic, payload) => resolve({ topic, payload })))
+}

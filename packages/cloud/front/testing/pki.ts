@@ -49,19 +49,22 @@ export function makeDevice(issuer: TestIdentity, name: string, request: Partial<
   return certify({ profile: DEVICE, subject, ...request }, issuer)
 }
 
-/** Makes the endpoint's certificate for `localhost` and 127.0.0.1. */
-export function makeEndpoint(root: TestIdentity): Promise<TestIdentity> {
+/** Makes an endpoint's certificate, for a name and 127.0.0.1. */
+export function makeEndpoint(root: TestIdentity, name = 'localhost', kind: 'ec' | 'rsa' = 'ec'): Promise<TestIdentity> {
   const subjectAlternativeNames = [
-    { type: 'dns', value: 'localhost' },
+    { type: 'dns', value: name },
     { type: 'ip', value: '127.0.0.1' },
   ] as const
-  return certify({ profile: ENDPOINT, subject: [{ type: 'CN', value: 'localhost' }], subjectAlternativeNames }, root)
+  return certify({ profile: ENDPOINT, subject: [{ type: 'CN', value: name }], subjectAlternativeNames }, root, kind)
 }
 
-async function certify(request: Request, issuer?: TestIdentity): Promise<TestIdentity> {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+async function certify(request: Request, issuer?: TestIdentity, kind: 'ec' | 'rsa' = 'ec'): Promise<TestIdentity> {
+  const { privateKey, publicKey } =
+    kind === 'ec'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: 2048 })
   const signer: Signer = {
-    algorithm: 'ecdsa-p256-sha256',
+    algorithm: kind === 'ec' ? 'ecdsa-p256-sha256' : 'rsa-pkcs1-sha256',
     publicKey: publicKey.export({ type: 'spki', format: 'der' }),
     sign: (message) => Promise.resolve(sign('sha256', message, privateKey)),
   }

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { LocalBus } from '@birthmark/cloud/bus'
+import { AWS_PROFILE, type BrokerProfile } from '@birthmark/cloud/mqtt'
 import {
   type CaCertificateRecord,
   type CertificateId,
@@ -16,12 +16,14 @@ import {
   type ScopedRegistry,
 } from '@birthmark/cloud/registry'
 import { openSqliteRegistry } from '@birthmark/cloud/registry/sqlite'
+import { RetainedMessages, retainingBus } from '@birthmark/cloud/retained'
+import { openSqliteRetained } from '@birthmark/cloud/retained/sqlite'
 import { openSqliteSessions } from '@birthmark/cloud/sessions/sqlite'
-import { type Instant, instant, type Log, type LogFields, silentLog } from '@birthmark/foundation/kernel'
+import { type Clock, type Instant, instant, type Log, type LogFields, silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy, systemTimers } from '@birthmark/foundation/system'
 import type { Certificate } from '@birthmark/foundation/x509'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
-import { type Attempt, type Front, type FrontOptions, startFront } from '../index.ts'
+import { type Attempt, type Endpoints, type Front, type FrontOptions, startFront } from '../index.ts'
 import { makeCa, makeDevice, makeEndpoint, makeRoot, type TestIdentity } from './pki.ts'
 
 const SCOPE = { account: '111122223333', region: 'eu-central-1' }
@@ -60,6 +62,11 @@ const TEMPLATE: string = JSON.stringify({
   },
 })
 
+/** Runs something when a test, or a file of tests, has ended. */
+interface Cleanup {
+  after(task: () => unknown): void
+}
+
 /** The parts of a cloud under test. */
 export interface TestCloud {
   readonly front: Front
@@ -68,6 +75,8 @@ export interface TestCloud {
   readonly bus: LocalBus
   readonly ca: TestIdentity
   readonly root: TestIdentity
+  /** What the front shows at its start. */
+  readonly endpoints: Endpoints
   /** Every log event so far. */
   readonly logged: readonly { readonly event: string; readonly fields: LogFields }[]
   /** Waits until a log event passes `test`, now or later. */
@@ -90,8 +99,24 @@ export interface TlsChoice {
   readonly tlsPort?: number
 }
 
+const UNLIMITED = Number.POSITIVE_INFINITY
+
+/** Retained messages, with the rates of the profile. */
+function openRetained(folder: string, clock: Clock, profile: BrokerProfile) {
+  const retainedStore = openSqliteRetained({ folder, clock, log: silentLog })
+  const limits = profile.name === 'standard' ? { perTopicPerSecond: UNLIMITED, perSecond: UNLIMITED } : {}
+  return { retainedStore, retained: new RetainedMessages({ store: retainedStore, clock, limits }) }
+}
+
+/** AWS's behaviour without its rates: tests publish as fast as they can, unless they are about that. */
+const UNRATED_PROFILE: BrokerProfile = {
+  ...AWS_PROFILE,
+  publishesInPerSecond: Number.POSITIVE_INFINITY,
+  publishesOutPerSecond: Number.POSITIVE_INFINITY,
+}
+
 /** Starts a cloud whose CA registers and provisions devices at their first connection. */
-export async function openTestCloud(context: TestContext, options: Partial<FrontOptions> = {}): Promise<TestCloud> {
+export async function openTestCloud(context: Cleanup, options: Partial<FrontOptions> = {}): Promise<TestCloud> {
   const folder = await mkdtemp(join(tmpdir(), 'birthmark-'))
   const clock = options.clock ?? systemClock
   const registry = await openSqliteRegistry({ folder, clock, log: silentLog })
@@ -100,28 +125,34 @@ export async function openTestCloud(context: TestContext, options: Partial<Front
   context.after(async () => {
     await started?.close()
     store.close()
+    retainedStore.close()
     await registry.close()
     await rm(folder, { recursive: true, force: true })
   })
   const root = await makeRoot()
   const [ca, endpoint] = await Promise.all([makeCa(root), makeEndpoint(root)])
   const log = new TestLog()
-  const bus = new LocalBus({ hashMatchesParent: false }, systemEntropy)
+  const profile = options.profile ?? UNRATED_PROFILE
+  const { retained, retainedStore } = openRetained(join(folder, 'retained'), clock, profile)
+  const bus = new LocalBus(profile, systemEntropy)
+  retainingBus(bus, retained.in(SCOPE), log)
+  const endpoints: Endpoints = { endpoint: { key: endpoint.keyPem, certificate: endpoint.certificate.toPem() } }
   const front = await startFront({
     names: { defaultScope: SCOPE, scopeOf: (name) => (HOST_NAMES.has(name.toLowerCase()) ? SCOPE : undefined) },
     registry,
     busOf: () => bus,
     sessions: { store },
+    retained,
+    profile,
     listeners: { mqtt: { host: '127.0.0.1', port: 0 } },
-    endpoint: {
-      key: endpoint.keyPem,
-      certificate: endpoint.certificate.toPem(),
-    },
+    endpoints,
     clock,
     timers: systemTimers,
     entropy: systemEntropy,
     log,
     ...options,
+    // Tests connect with one client identifier as often as they like, unless they are about that.
+    limits: { connectsPerClientPerSecond: Number.POSITIVE_INFINITY, ...options.limits },
   })
   started = front
   const scoped = registry.in(SCOPE)
@@ -136,14 +167,10 @@ export async function openTestCloud(context: TestContext, options: Partial<Front
     bus,
     ca,
     root,
+    endpoints,
     logged: log.events,
     untilLogged: (event, test) => log.until(event, test),
-    attemptWith: async (code) => {
-      const { attempt } = await log.until('front.connection', (fields) => fields['code'] === code)
-      const found = front.attempts.list({ limit: 1000 }).find(({ id }) => id === attempt)
-      if (found === undefined) throw new Error(`no attempt with ${code}`)
-      return found
-    },
+    attemptWith: (code) => attemptWith(front, log, code),
     device: (name) => makeDevice(ca, name),
     registeredDevice: async (name, members) => {
       const device = await makeDevice(ca, name)
@@ -152,6 +179,13 @@ export async function openTestCloud(context: TestContext, options: Partial<Front
     },
     client: (identity, choice = {}) => startClient(context, front, root, identity, choice),
   }
+}
+
+async function attemptWith(front: Front, log: TestLog, code: string): Promise<Attempt> {
+  const { attempt } = await log.until('front.connection', (fields) => fields['code'] === code)
+  const found = front.attempts.list({ limit: 1000 }).find(({ id }) => id === attempt)
+  if (found === undefined) throw new Error(`no attempt with ${code}`)
+  return found
 }
 
 /** Commits changes of which none may be refused. */
@@ -226,7 +260,7 @@ function registration(certificate: Certificate, name: string, members: Partial<C
 }
 
 function startClient(
-  context: TestContext,
+  context: Cleanup,
   front: Front,
   root: TestIdentity,
   identity: TestIdentity | undefined,

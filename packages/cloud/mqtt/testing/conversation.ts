@@ -2,12 +2,13 @@
 import { type Instant, instant, later, seconds } from '@birthmark/foundation/kernel'
 import { acceptConnect } from '../accept-connect.ts'
 import { Delivery, type Message } from '../message.ts'
-import type { Connect, Packet, ProtocolVersion, Publish, Subscribe } from '../packet.ts'
+import type { Connect, Packet, ProtocolVersion, Publish, QoS, Subscribe } from '../packet.ts'
 import { AWS_PROFILE, type BrokerProfile } from '../profile.ts'
 import { NO_PROPERTIES } from '../properties.ts'
 import { ServerSession } from '../server-session.ts'
 import type { Denial, SessionEffect, SessionEnd, SessionInput, SessionOptions, SessionPolicy } from '../session.ts'
 import { parseTopicName } from '../topic.ts'
+import type { Grant } from '../topic-tree.ts'
 import { decodeOne } from './decode.ts'
 
 /** When every conversation begins. */
@@ -20,6 +21,7 @@ export const DENIAL: Denial = { effect: 'deny', why: 'no-statement-matched', con
 export const POLICY: SessionPolicy = {
   publish: (topic) => (topic.startsWith('forbidden') ? DENIAL : undefined),
   subscribe: (filter) => (filter.startsWith('forbidden') ? DENIAL : undefined),
+  retainPublish: (topic) => (topic.startsWith('unretainable') ? DENIAL : undefined),
   receive: (topic) => !topic.startsWith('forbidden'),
 }
 
@@ -74,6 +76,13 @@ export function message(topic: string, changes: Partial<Message> = {}): Message 
   }
 }
 
+/** AWS's behaviour without its rates: tests send more than a client may. */
+export const UNRATED_PROFILE: BrokerProfile = {
+  ...AWS_PROFILE,
+  publishesInPerSecond: Number.POSITIVE_INFINITY,
+  publishesOutPerSecond: Number.POSITIVE_INFINITY,
+}
+
 /** What may be different from a plain session: of 3.1.1, at AWS IoT, without services. */
 export type Differences = Partial<Omit<SessionOptions, 'accepted' | 'now'>> & { readonly connect?: Partial<Connect> }
 
@@ -84,7 +93,7 @@ export class Conversation {
   now: Instant = START
 
   constructor(version: ProtocolVersion, differences: Differences = {}) {
-    const { connect: changes, profile = AWS_PROFILE, ...rest } = differences
+    const { connect: changes, profile = UNRATED_PROFILE, ...rest } = differences
     this.version = version
     this.session = new ServerSession({
       accepted: acceptedConnect(version, changes, profile),
@@ -104,13 +113,15 @@ export class Conversation {
   }
 
   /** The bus has a message. */
-  deliver(delivered: Message, qos: 0 | 1 = delivered.qos): string[] {
+  deliver(delivered: Message, qos: QoS = delivered.qos): string[] {
     return this.input({ on: 'deliver', delivery: new Delivery(delivered), qos })
   }
 
   /** The store has a message, of this place among those of the session. */
-  deliverStored(delivered: Message, place: number): string[] {
-    return this.input({ on: 'deliver', delivery: new Delivery(delivered), qos: 1, stored: { place, bytes: 1 } })
+  deliverStored(delivered: Message, place: number, changes: { qos?: QoS; isRepeated?: boolean } = {}): string[] {
+    const { qos = 1, isRepeated = false } = changes
+    const stored = { place, bytes: 1, isRepeated }
+    return this.input({ on: 'deliver', delivery: new Delivery(delivered), qos, stored })
   }
 
   input(input: SessionInput): string[] {
@@ -147,14 +158,21 @@ function describe(effect: SessionEffect, version: ProtocolVersion): string {
       return `send ${describePacket(decodeOne(version, effect.bytes))}`
     case 'publish': {
       const id = effect.packetId === undefined ? '' : ` for ${effect.packetId}`
-      return `publish ${effect.message.topic} q${effect.message.qos}${id}${effect.isWill ? ' as will' : ''}`
+      const marks = `${effect.isWill ? ' as will' : ''}${effect.message.retain ? ' retained' : ''}`
+      return `publish ${effect.message.topic} q${effect.message.qos}${id}${marks}`
     }
     case 'delay-will':
       return `will ${effect.message.topic} in ${effect.seconds} s`
     case 'settled':
       return `settled ${effect.stored.place}`
     case 'subscribe':
-      return `subscribe ${effect.filter} q${effect.qos}${effect.noLocal ? ' not its own' : ''}`
+      return `subscribe ${effect.filter} ${describeGrant(effect.grant)}`
+    case 'replay':
+      return `replay ${effect.filter}`
+    case 'released':
+      return `released ${effect.stored.place}`
+    case 'forget-received':
+      return `forget ${effect.packetId}`
     case 'unsubscribe':
       return `unsubscribe ${effect.filter}`
     case 'refuse':
@@ -169,15 +187,21 @@ function describe(effect: SessionEffect, version: ProtocolVersion): string {
   }
 }
 
+function describeGrant({ qos, noLocal, retainAsPublished, identifier }: Grant): string {
+  const id = identifier === undefined ? '' : ` id ${identifier}`
+  return `q${qos}${noLocal ? ' not its own' : ''}${retainAsPublished ? ' as published' : ''}${id}`
+}
+
 function describePacket(packet: Packet): string {
   return `${packet.type.toUpperCase()}${describeContent(packet)}`
 }
 
 function describeContent(packet: Packet): string {
   if (packet.type === 'publish') {
-    return ` ${packet.topic} q${packet.qos}${packet.packetId === undefined ? '' : ` id ${packet.packetId}`}`
+    const flags = `${packet.dup ? ' again' : ''}${packet.retain ? ' retained' : ''}`
+    return ` ${packet.topic} q${packet.qos}${packet.packetId === undefined ? '' : ` id ${packet.packetId}`}${flags}`
   }
-  if (packet.type === 'puback')
+  if (packet.type === 'puback' || packet.type === 'pubrec' || packet.type === 'pubrel' || packet.type === 'pubcomp')
     return ` ${packet.packetId}${packet.reasonCode === 0 ? '' : ` ${hex(packet.reasonCode)}`}`
   if ('reasonCodes' in packet) return ` ${packet.packetId} [${packet.reasonCodes.map(hex).join(' ')}]`
   return packet.type === 'disconnect' ? ` ${hex(packet.reasonCode)}` : ''

@@ -29,5 +29,7 @@ export const fleetCrypto: FleetCrypto = {
     return { id, pem: certificate.toPem(), notBefore: certificate.notBefore, notAfter: certificate.notAfter }
   },
 
+  publicKeyOf: (pem) => parseCertificate(pem).publicKey,
+
   sha256,
 }

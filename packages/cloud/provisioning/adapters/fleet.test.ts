@@ -33,6 +33,9 @@ const TEMPLATE = JSON.stringify({
   DeviceConfiguration: { site: { Ref: 'Site' } },
 })
 
+/** Public keys by certificate; without one each certificate has its own. */
+const keys = new Map<string, string>()
+
 type Answer = Readonly<Record<string, unknown>>
 
 class Fleet {
@@ -56,6 +59,7 @@ class Fleet {
           assert.ok(id)
           return { id, pem: `pem of ${id}`, notBefore: instant(0), notAfter: instant(9e12) }
         },
+        publicKeyOf: (pem) => Buffer.from(keys.get(pem) ?? pem),
         sha256,
       },
       templates: new TemplateCache(),
@@ -233,6 +237,27 @@ for (const existingThings of ['bind', 'replace', 'refuse'] as const) {
     assert.deepEqual(principals.toSorted(), expected.toSorted())
     const status = (await fleet.scoped.certificate(first.id))?.status
     assert.equal(status, existingThings === 'replace' ? 'INACTIVE' : 'ACTIVE')
+  })
+}
+
+for (const sameKey of ['add', 'replace'] as const) {
+  const who = sameKey === 'add' ? 'another' : 'itself'
+  test(`a reset device that asks again with its key is ${who}`, async (context) => {
+    const fleet = await newFleet(context, { sameKey })
+    const list = { name: 'batch', templateName: 'meters', parameter: 'SerialNumber', once: true, createdAt: fleet.now }
+    await fleet.commit({ do: 'create-allow-list', list }, { do: 'allow-values', list: 'batch', values: ['m1'] })
+    const [first, second, thief] = [await fleet.offered(), await fleet.offered(), await fleet.offered()]
+    context.after(() => keys.clear())
+    for (const { id } of [first, second]) keys.set(`pem of ${id}`, 'the key in the element')
+    assert.equal((await fleet.provision(first.token, 'm1'))['at'], 'accepted')
+    assert.equal(codeOf(await fleet.provision(thief.token, 'm1')), 'rejected 403 ACCESS_DENIED')
+    const again = await fleet.provision(second.token, 'm1')
+    const principals = (await fleet.scoped.principalsOfThing('m1')).map((one) => one.certificateId)
+    const status = (await fleet.scoped.certificate(first.id))?.status
+    const seen = [again['at'], principals, status, fleet.taken.length]
+    if (sameKey === 'add') assert.deepEqual(seen, ['rejected', [first.id], 'ACTIVE', 0])
+    else assert.deepEqual(seen, ['accepted', [second.id], 'INACTIVE', 0])
+    assert.equal(codeOf(await fleet.provision(thief.token, 'm1')), 'rejected 403 ACCESS_DENIED')
   })
 }
 

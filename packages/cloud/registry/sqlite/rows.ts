@@ -30,30 +30,29 @@ export function openScopeOf(row: Row): OpenScope {
 /** Reads a row of `certificate`. */
 export function certificateOf(row: Row): CertificateRecord {
   return {
-    id: idOf(row['fingerprint']),
-    pem: text(row['pem']),
+    ...registeredOf(row),
     status: oneOf(row['status'], CERTIFICATE_STATUSES),
-    mode: oneOf(row['mode'], CERTIFICATE_MODES),
     caId: row['ca'] === null ? undefined : idOf(row['ca']),
-    notBefore: time(row['not_before']),
-    notAfter: time(row['not_after']),
-    createdAt: time(row['created_at']),
-    modifiedAt: time(row['modified_at']),
-    customerVersion: count(row['customer_version']),
-    generationId: text(row['generation_id']),
   }
 }
 
 /** Reads a row of `ca`. */
 export function caOf(row: Row): CaCertificateRecord {
   return {
-    id: idOf(row['fingerprint']),
-    pem: text(row['pem']),
+    ...registeredOf(row),
     subjectHash: text(row['subject_hash']),
     status: oneOf(row['status'], CA_STATUSES),
-    mode: oneOf(row['mode'], CERTIFICATE_MODES),
     autoRegistration: row['auto_registration'] === 1,
     registrationConfig: registrationConfigOf(row['registration_config']),
+  }
+}
+
+/** Reads what the rows of `certificate` and `ca` have in common. */
+function registeredOf(row: Row): Omit<CertificateRecord, 'status' | 'caId'> {
+  return {
+    id: idOf(row['fingerprint']),
+    pem: text(row['pem']),
+    mode: oneOf(row['mode'], CERTIFICATE_MODES),
     notBefore: time(row['not_before']),
     notAfter: time(row['not_after']),
     createdAt: time(row['created_at']),
@@ -81,9 +80,12 @@ export function policyVersionOf(row: Row): PolicyVersionRecord {
     policyName: text(row['name']),
     versionId: String(count(row['version'])),
     document: text(row['document']),
-    isDefault: row['version'] === row['default_version'],
-    createdAt: time(row['created_at']),
+    ...versionOf(row),
   }
+}
+
+function versionOf(row: Row): Pick<PolicyVersionRecord, 'isDefault' | 'createdAt'> {
+  return { isDefault: row['version'] === row['default_version'], createdAt: time(row['created_at']) }
 }
 
 /** Reads a row of `thing` with `billing_group_name`. */
@@ -132,8 +134,7 @@ export function templateVersionOf(row: Row): TemplateVersionRecord {
     templateName: text(row['name']),
     versionId: count(row['version']),
     body: text(row['body']),
-    isDefault: row['version'] === row['default_version'],
-    createdAt: time(row['created_at']),
+    ...versionOf(row),
   }
 }
 

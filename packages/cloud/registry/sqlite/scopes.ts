@@ -17,7 +17,14 @@ export class Scopes {
 
   /** Gives the id of a scope; {@link NO_SCOPE} for one that holds nothing yet. */
   id(scope: Scope): number {
-    return this.#ids.get(keyOf(scope)) ?? NO_SCOPE
+    const key = keyOf(scope)
+    const known = this.#ids.get(key)
+    if (known !== undefined) return known
+    // Where another process writes, it may have been made meanwhile.
+    const row = this.#sql.one('SELECT id FROM scope WHERE account = ? AND region = ?', scope.account, scope.region)
+    if (row === undefined) return NO_SCOPE
+    this.#ids.set(key, count(row['id']))
+    return count(row['id'])
   }
 
   /** Gives the id of a scope, and makes its row when it is new: inside the open transaction. */

@@ -33,7 +33,7 @@ export interface SqliteRegistryOptions {
  * @throws `DATA_FOLDER_IN_USE`, `REGISTRY_NEWER`, `REGISTRY_FOREIGN`, `REGISTRY_DAMAGED`, `FILE_NOT_PERMITTED`,
  * `DISK_FULL`, `FILE_UNUSABLE`
  */
-export async function openSqliteRegistry({ folder, clock, log }: SqliteRegistryOptions): Promise<Registry> {
+export async function openSqliteRegistry({ folder, clock, log }: SqliteRegistryOptions): Promise<SqliteRegistry> {
   makeFolder(folder)
   const lock = lockFolder(folder)
   const path = join(folder, DATABASE_FILE)
@@ -48,6 +48,9 @@ export async function openSqliteRegistry({ folder, clock, log }: SqliteRegistryO
   }
 }
 
+/** What makes changes durable, and tells of them. */
+export type Commits = Pick<GroupCommit, 'commit' | 'subscribe' | 'close'>
+
 /** A registry in an open database. Queries run at once, between the transactions of the group commit. */
 export class SqliteRegistry implements Registry {
   readonly #database: DatabaseSync
@@ -56,17 +59,18 @@ export class SqliteRegistry implements Registry {
   readonly #lock: FolderLock
   readonly #sql: Statements
   readonly #scopes: Scopes
-  readonly #commits: GroupCommit
+  readonly #commits: Commits
   #closed = false
 
-  constructor(database: DatabaseSync, path: string, log: Log, lock: FolderLock) {
+  /** @param commits Where changes go that are not made in this process. */
+  constructor(database: DatabaseSync, path: string, log: Log, lock: FolderLock, commits?: Commits) {
     this.#database = database
     this.#path = path
     this.#log = log
     this.#lock = lock
     this.#sql = new Statements(database)
     this.#scopes = new Scopes(this.#sql)
-    this.#commits = new GroupCommit({ database, path, sql: this.#sql, scopes: this.#scopes, log })
+    this.#commits = commits ?? new GroupCommit({ database, path, sql: this.#sql, scopes: this.#scopes, log })
   }
 
   in(of: Scope, alongside?: () => readonly Change[]): ScopedRegistry {
@@ -103,6 +107,7 @@ export class SqliteRegistry implements Registry {
     return this.#commits.subscribe(listener)
   }
 
+  /** Applies lists of changes, each in its scope, all or none. @throws as {@link ScopedRegistry.commit} */
   commit(lists: readonly ScopedChanges[]): Promise<CommitResult> {
     return this.#commits.commit(lists)
   }
@@ -136,4 +141,5 @@ export class SqliteRegistry implements Registry {
   }
 }
 
-const DATABASE_FILE = 'registry.db'
+/** The registry's file in its folder. */
+export const DATABASE_FILE = 'registry.db'

@@ -223,3 +223,28 @@ async function asOrdinaryUser(body: () => Promise<void>): Promise<void> {
 
 const OK = { ok: true }
 const NO_LOCK = { release: () => undefined }
+
+test('a list by attribute looks at a thousand things for a page, and comes to the end of it all the same', async () => {
+  const registry = await open()
+  const scoped = registry.in(SCOPE)
+  const things = Array.from({ length: 2500 }, (_, n) => {
+    const typeName = n === 10 || n === 2400 ? 'rare' : 'meter'
+    return thingRecord(`t${n}`, { typeName, attributes: { site: n % 500 === 0 ? 'North' : 'north' } })
+  })
+  await scoped.commit(things.map((thing) => ({ do: 'create-thing', thing }) as const))
+  for (const more of [{}, { valueIsPrefix: true }, { ascending: false }]) {
+    const pages: number[] = []
+    const names: string[] = []
+    let after: string | undefined
+    do {
+      const wanted = { attributeName: 'site', attributeValue: 'north', typeName: 'rare', limit: 250, ...more }
+      const page = await scoped.things({ ...wanted, ...(after !== undefined && { after }) })
+      pages.push(page.rows.length)
+      names.push(...page.rows.map(({ name }) => name))
+      after = page.next
+    } while (after !== undefined)
+    assert.deepEqual(names.toSorted(), ['t10', 't2400'])
+    assert.equal(pages.length, 3)
+  }
+  await registry.close()
+})

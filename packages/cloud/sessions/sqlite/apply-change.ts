@@ -21,18 +21,32 @@ export function applySessionChange(sql: Statements, change: SessionChange): void
     case 'update':
       return update(sql, change.session)
     case 'subscribe': {
-      const { filter, qos, noLocal } = change.subscription
-      sql.run('INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?)', change.id, filter, qos, noLocal ? 1 : 0)
+      const { filter, qos, noLocal, retainAsPublished, identifier } = change.subscription
+      const options = [noLocal ? 1 : 0, retainAsPublished === true ? 1 : 0, identifier ?? null]
+      sql.run('INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?, ?, ?)', change.id, filter, qos, ...options)
       return
     }
     case 'unsubscribe':
       sql.run('DELETE FROM subscription WHERE session = ? AND filter = ?', change.id, change.filter)
       return
     case 'keep': {
-      const { id, place, receivedAt, expiresAt, packet } = change
-      sql.run('INSERT INTO message VALUES (?, ?, ?, ?, ?)', id, place, receivedAt, expiresAt ?? null, packet)
+      const { id, place, qos, receivedAt, expiresAt, packet } = change
+      sql.run('INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)', id, place, qos, receivedAt, expiresAt ?? null, packet)
       return
     }
+    case 'release':
+      sql.run(
+        "UPDATE message SET packet = x'', expires_at = NULL WHERE session = ? AND place = ?",
+        change.id,
+        change.place,
+      )
+      return
+    case 'receive':
+      sql.run('INSERT OR IGNORE INTO received VALUES (?, ?)', change.id, change.packetId)
+      return
+    case 'forget':
+      sql.run('DELETE FROM received WHERE session = ? AND packet_id = ?', change.id, change.packetId)
+      return
     case 'settle':
       sql.run('DELETE FROM message WHERE session = ? AND place = ?', change.id, change.place)
   }
@@ -67,10 +81,12 @@ function end(sql: Statements, id: number): void {
   sql.run('DELETE FROM session WHERE id = ?', id)
   sql.run('DELETE FROM subscription WHERE session = ?', id)
   sql.run('DELETE FROM message WHERE session = ?', id)
+  sql.run('DELETE FROM received WHERE session = ?', id)
 }
 
 function willColumns(will: SessionRecord['will']): (Uint8Array | number | null)[] {
   if (will === undefined) return [null, null, null, null, null]
   const { message, delay, dueAt } = will
-  return [new Delivery(message).qos0(5), message.qos, message.receivedAt, delay, dueAt ?? null]
+  const packet = new Delivery(message, { retain: message.retain === true, identifiers: [] }).qos0(5)
+  return [packet, message.qos, message.receivedAt, delay, dueAt ?? null]
 }

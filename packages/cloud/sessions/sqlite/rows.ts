@@ -1,4 +1,4 @@
-import { type ProtocolVersion, parseTopicFilter, readStoredMessage } from '@birthmark/cloud/mqtt'
+import { type ProtocolVersion, parseTopicFilter, type QoS, readStoredMessage } from '@birthmark/cloud/mqtt'
 import type { Row } from '@birthmark/cloud/registry/sqlite'
 import { type Instant, instant } from '@birthmark/foundation/kernel'
 import type { KeptWill, SessionRecord, SessionSubscription, WaitingMessage } from '../store.ts'
@@ -19,7 +19,14 @@ export function sessionOf(row: Row): SessionRecord {
 /** Reads a row of the table subscription. */
 export function subscriptionOf(row: Row): SessionSubscription {
   const filter = parseTopicFilter(String(row['filter']), ANY_FILTER)
-  return { filter, qos: qosOf(row['qos']), noLocal: row['no_local'] === 1 }
+  const identifier = row['identifier']
+  return {
+    filter,
+    qos: qosOf(row['qos']),
+    noLocal: row['no_local'] === 1,
+    ...(row['retain_as_published'] === 1 && { retainAsPublished: true }),
+    ...(identifier !== null && { identifier: Number(identifier) }),
+  }
 }
 
 /** Reads a row of the table message. */
@@ -29,15 +36,19 @@ export function waitingMessageOf(row: Row): WaitingMessage {
   return {
     place: Number(row['place']),
     bytes: packet.length,
-    message: readStoredMessage(packet, { qos: 1, receivedAt }),
+    delivery: packet.length === 0 ? undefined : readStoredMessage(packet, { qos: qosOf(row['qos']), receivedAt }),
   }
 }
 
 function willOf(row: Row): KeptWill | undefined {
   if (row['will'] === null) return undefined
   const receivedAt = instant(Number(row['will_received_at']))
-  const message = readStoredMessage(bytesOf(row['will']), { qos: qosOf(row['will_qos']), receivedAt })
-  return { message, delay: Number(row['will_delay']), dueAt: momentOf(row['will_due_at']) }
+  const { message, marks } = readStoredMessage(bytesOf(row['will']), { qos: qosOf(row['will_qos']), receivedAt })
+  return {
+    message: { ...message, retain: marks.retain },
+    delay: Number(row['will_delay']),
+    dueAt: momentOf(row['will_due_at']),
+  }
 }
 
 function bytesOf(value: unknown): Uint8Array {
@@ -48,8 +59,8 @@ function momentOf(value: unknown): Instant | undefined {
   return value === null ? undefined : instant(Number(value))
 }
 
-function qosOf(value: unknown): 0 | 1 {
-  return value === 0 ? 0 : 1
+function qosOf(value: unknown): QoS {
+  return value === 0 || value === 2 ? value : 1
 }
 
 function versionOf(value: unknown): ProtocolVersion {

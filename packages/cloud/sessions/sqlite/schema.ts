@@ -27,16 +27,26 @@ export const SESSION_MIGRATIONS: readonly string[] = [
     filter TEXT NOT NULL,
     qos INTEGER NOT NULL,
     no_local INTEGER NOT NULL,
+    retain_as_published INTEGER NOT NULL,
+    identifier INTEGER,
     PRIMARY KEY (session, filter)
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE message (
     session INTEGER NOT NULL,
     place INTEGER NOT NULL,
+    qos INTEGER NOT NULL,
     received_at INTEGER NOT NULL,
     expires_at INTEGER,
+    -- Empty when the client has received it, which it tells of a message of QoS 2.
     packet BLOB NOT NULL,
     PRIMARY KEY (session, place)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE received (
+    session INTEGER NOT NULL,
+    packet_id INTEGER NOT NULL,
+    PRIMARY KEY (session, packet_id)
   ) STRICT, WITHOUT ROWID;
   `,
 ]

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
-import { asStoreFault, openDatabase, registryFault, Statements } from '@birthmark/cloud/registry/sqlite'
+import { asStoreFault, openDatabase, Statements, TurnCommits } from '@birthmark/cloud/registry/sqlite'
 import { type Clock, type Instant, type Log, messageOf } from '@birthmark/foundation/kernel'
 import { makeFolder } from '@birthmark/foundation/system'
 import type { RestoredSession, SessionChange, SessionStore, SessionSubscription, WaitingMessage } from '../store.ts'
@@ -24,26 +23,27 @@ export interface SqliteSessionsOptions {
 export function openSqliteSessions({ folder, clock, log }: SqliteSessionsOptions): SessionStore {
   makeFolder(folder)
   const path = join(folder, 'sessions.db')
-  return new SqliteSessions(openDatabase(path, clock.now(), SESSION_MIGRATIONS), path, log)
+  const database = openDatabase(path, clock.now(), SESSION_MIGRATIONS)
+  const sql = new Statements(database)
+  const apply = (change: SessionChange): void => applySessionChange(sql, change)
+  const commits = new TurnCommits({ database, path, log, event: 'sessions.commit-failed', apply })
+  return new SqliteSessions(sql, commits, path, log)
 }
 
 /** Changes of one turn of the event loop share a transaction and a flush to disk. */
 class SqliteSessions implements SessionStore {
-  readonly #database: DatabaseSync
+  readonly #sql: Statements
+  readonly #commits: TurnCommits<SessionChange>
   readonly #path: string
   readonly #log: Log
-  readonly #sql: Statements
   #nextId: number
-  #waiting: SessionChange[] = []
-  #turn: PromiseWithResolvers<void> | undefined
-  #isClosed = false
 
-  constructor(database: DatabaseSync, path: string, log: Log) {
-    this.#database = database
+  constructor(sql: Statements, commits: TurnCommits<SessionChange>, path: string, log: Log) {
+    this.#sql = sql
+    this.#commits = commits
     this.#path = path
     this.#log = log
-    this.#sql = new Statements(database)
-    this.#nextId = Number(this.#sql.one('SELECT coalesce(max(id), 0) + 1 AS id FROM session')?.['id'])
+    this.#nextId = Number(sql.one('SELECT coalesce(max(id), 0) + 1 AS id FROM session')?.['id'])
   }
 
   restore(): readonly RestoredSession[] {
@@ -59,12 +59,18 @@ class SqliteSessions implements SessionStore {
         .all(`SELECT session, ${TOTALS}, max(place) AS last FROM message GROUP BY session`)
         .map((row) => [Number(row['session']), { ...totalsOf(row), lastPlace: Number(row['last']) }]),
     )
+    const received = new Map<number, number[]>()
+    for (const row of this.#sql.all('SELECT * FROM received')) {
+      const id = Number(row['session'])
+      received.set(id, [...(received.get(id) ?? []), Number(row['packet_id'])])
+    }
     return this.#sql.all('SELECT * FROM session ORDER BY id').map((row) => {
       const record = sessionOf(row)
       return {
         record,
         subscriptions: subscriptions.get(record.id) ?? [],
         messages: messages.get(record.id) ?? { count: 0, bytes: 0, lastPlace: 0 },
+        received: received.get(record.id) ?? [],
       }
     })
   }
@@ -74,21 +80,13 @@ class SqliteSessions implements SessionStore {
   }
 
   write(change: SessionChange): Promise<void> {
-    if (this.#isClosed) return refused()
-    this.#waiting.push(change)
-    if (this.#turn === undefined) {
-      this.#turn = Promise.withResolvers()
-      // Whoever only notes something does not wait for it; the log has the failure.
-      this.#turn.promise.catch(() => undefined)
-      setImmediate(() => this.#flush())
-    }
-    return this.#turn.promise
+    return this.#commits.write(change)
   }
 
   read(id: number, { after, last }: { after: number; last: number }, max: number): readonly WaitingMessage[] {
     return this.#sql
       .all(
-        'SELECT place, received_at, packet FROM message WHERE session = ? AND place > ? AND place <= ? ' +
+        'SELECT place, qos, received_at, packet FROM message WHERE session = ? AND place > ? AND place <= ? ' +
           'ORDER BY place LIMIT ?',
         id,
         after,
@@ -99,7 +97,7 @@ class SqliteSessions implements SessionStore {
   }
 
   dropExpired(id: number, after: number, now: Instant): { count: number; bytes: number } | undefined {
-    this.#flush()
+    this.#commits.flush()
     try {
       this.#sql.run('DELETE FROM message WHERE session = ? AND place > ? AND expires_at <= ?', id, after, now)
       return totalsOf(this.#sql.one(`SELECT ${TOTALS} FROM message WHERE session = ?`, id) ?? {})
@@ -110,37 +108,7 @@ class SqliteSessions implements SessionStore {
   }
 
   close(): void {
-    if (this.#isClosed) return
-    this.#flush()
-    this.#isClosed = true
-    this.#database.close()
-  }
-
-  #flush(): void {
-    const turn = this.#turn
-    if (turn === undefined) return
-    const changes = this.#waiting
-    this.#waiting = []
-    this.#turn = undefined
-    try {
-      this.#transact(changes)
-      turn.resolve()
-    } catch (error) {
-      const fault = asStoreFault(error, this.#path)
-      this.#log.write('error', 'sessions.commit-failed', { changes: changes.length, why: messageOf(fault) })
-      turn.reject(fault)
-    }
-  }
-
-  #transact(changes: readonly SessionChange[]): void {
-    this.#sql.run('BEGIN IMMEDIATE')
-    try {
-      for (const change of changes) applySessionChange(this.#sql, change)
-      this.#sql.run('COMMIT')
-    } catch (error) {
-      if (this.#database.isTransaction) this.#sql.run('ROLLBACK')
-      throw error
-    }
+    this.#commits.close()
   }
 }
 
@@ -149,10 +117,3 @@ function totalsOf(row: Readonly<Record<string, unknown>>): { count: number; byte
 }
 
 const TOTALS = 'count(*) AS count, coalesce(sum(length(packet)), 0) AS bytes'
-
-/** After the end nothing is promised any more; whoever only notes something does not look. */
-function refused(): Promise<void> {
-  const refusal = Promise.reject(registryFault('REGISTRY_CLOSED'))
-  refusal.catch(() => undefined)
-  return refusal
-}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { keyIdOf } from '@birthmark/factory/ledger'
 import { type Clock, days, later, silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { createCsr, parseCertificate, SoftwareSigner } from '@birthmark/foundation/x509'
@@ -141,6 +142,17 @@ test('a grant is bounded, and a key has one; a book knows everything when it is 
   const book = await SealedBook.open({ path: join(ports.folder, '../sealed.jsonl'), ...PORTS })
   t.after(() => book.close())
   assert.deepEqual(book.states, states)
+})
+
+test('a grant that a crash came upon is asked for again, for the same and no more', async (t) => {
+  const { ports } = await place(t, {})
+  const signer = await fresh()
+  const csr = await createCsr({ subject: [{ type: 'CN', value: 'Station' }], signer })
+  const until = later(systemClock.now(), days(1))
+  await ports.book.grant({ key: keyIdOf(signer.publicKey), count: 5, until })
+  await assert.rejects(seal({ csr, count: 6 }, ports), { code: 'SEALED_CA_KEY_KNOWN' })
+  const { certificate } = await seal({ csr, count: 5 }, ports)
+  assert.equal(ports.book.states.at(-1)?.serial, parseCertificate(certificate).serialNumber)
 })
 
 interface Place {

@@ -1,4 +1,4 @@
-import type { CertificateRecord, PolicyRecord, ThingRecord } from '@birthmark/cloud/registry'
+import type { CertificateRecord, PolicyRecord, ThingRecord, ThingTypeRecord } from '@birthmark/cloud/registry'
 import { parseTemplate } from '../../parse-template.ts'
 import { planProvisioning } from '../../plan.ts'
 import type { ExistingResources, ProvisioningInputs, ProvisioningPlan } from '../../plan-model.ts'
@@ -40,6 +40,22 @@ export const thing: ThingRecord = {
   createdAt: NOW,
 }
 
+/** A thing type that is in use. */
+export const meter: ThingTypeRecord = {
+  name: 'meter',
+  id: 'u',
+  description: undefined,
+  searchableAttributes: [],
+  propagatingAttributes: [],
+  createdAt: NOW,
+  deprecatedAt: undefined,
+}
+
+/** Gives static thing groups, each a hierarchy of its own, or all below `root`. */
+export function groupsNamed(names: readonly string[], root?: string): ExistingResources['groups'] {
+  return names.map((name) => ({ name, isDynamic: false, root: root ?? name }))
+}
+
 /** What a row of a table says beyond the plain first connection. */
 export interface Given {
   readonly kind?: TemplateKind
@@ -76,6 +92,10 @@ export function existingOf({ existing = {} }: Given): ExistingResources {
     policies: [policy],
     attachedPolicies: [],
     attachedThings: [],
+    thingType: undefined,
+    groups: [],
+    groupsOfThing: [],
+    hasBillingGroup: false,
     ...existing,
   }
 }
