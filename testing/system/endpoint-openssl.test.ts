@@ -80,7 +80,12 @@ test('an operator brings the certificate of a domain name that the authority doe
   const files = [join(folder, 'devices.example.pem'), join(folder, 'devices.example.key')] as const
   const made = await runProgram('openssl', [
     ...'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=brought'.split(' '),
-    ...['-addext', 'subjectAltName=DNS:devices.example', '-out', files[0], '-keyout', files[1]],
+    '-addext',
+    'subjectAltName=DNS:devices.example',
+    '-out',
+    files[0],
+    '-keyout',
+    files[1],
   ])
   assert.equal(made.status, 0, made.output)
   const domain = { domainConfigurationName: 'brought', domainName: 'devices.example' }
