@@ -29,19 +29,26 @@ const WAVE = 6
 /** Latest moment of a kill after its wave began, in milliseconds; a wave left alone takes about as long. */
 const KILL_AFTER_MAX = 700
 
-test('ten kills of the cloud while a fleet boots lose and double nothing', async (context) => {
+test('ten kills of the cloud while a fleet boots lose and double nothing', (context) =>
+  killWhileBooting(context, KILLS, 0))
+
+test('neither do three of a cloud with two workers', (context) => killWhileBooting(context, 3, 2))
+
+async function killWhileBooting(context: TestContext, kills: number, workers: number): Promise<void> {
+  // Who was online a moment ago comes again.
+  const options = { workers, limit: ['connects-per-client-per-second=unlimited'] }
   const folder = await scratchFolder(context)
   const random = printedRandom(context)
   const vendor = await foundVendor(join(folder, 'vendor'), 'Chipworks')
   context.after(() => vendor.close())
   const ports = { mqtt: await steadyPort(), controlHttp: await steadyPort() }
-  let cloud = await startCloud(join(folder, 'cloud'), ports)
+  let cloud = await startCloud(join(folder, 'cloud'), ports, undefined, options)
   context.after(() => cloud.process.kill())
   const tray = await personaliseTray({
     folder: join(folder, 'line'),
     order: 'first-lot',
     product: 'meter',
-    count: KILLS * WAVE,
+    count: kills * WAVE,
     authority: vendor,
     trustAnchor: cloud.root,
   })
@@ -55,7 +62,7 @@ test('ten kills of the cloud while a fleet boots lose and double nothing', async
   })
 
   const waves: Promise<unknown>[] = []
-  for (let kill = 0; kill < KILLS; kill += 1) {
+  for (let kill = 0; kill < kills; kill += 1) {
     const wave = new Wave(tray.devices.slice(kill * WAVE, (kill + 1) * WAVE), cloud)
     waves.push(wave.done)
     const after = Math.floor(random() * KILL_AFTER_MAX)
@@ -64,7 +71,7 @@ test('ten kills of the cloud while a fleet boots lose and double nothing', async
     context.diagnostic(`kill ${kill + 1} of process ${cloud.process.pid}: ${wave.onlineCount} of ${WAVE} were online`)
     assert.ok(wave.onlineCount < WAVE, 'the kill came after step 5')
     assert.equal(await cloud.process.ended, null, 'the cloud was not killed')
-    cloud = await startCloud(join(folder, 'cloud'), ports, access.secretAccessKey)
+    cloud = await startCloud(join(folder, 'cloud'), ports, access.secretAccessKey, options)
     assert.equal(cloud.access.accessKeyId, access.accessKeyId)
     assert.equal(cloud.root.fingerprint, tray.first.identity.trustAnchor.fingerprint)
   }
@@ -82,7 +89,7 @@ test('ten kills of the cloud while a fleet boots lose and double nothing', async
   await cloud.process.stop()
   assert.equal(await cloud.process.ended, 0)
   await untilNoProcessNames(folder)
-})
+}
 
 /** Some devices that boot, and how far they are. */
 class Wave {
