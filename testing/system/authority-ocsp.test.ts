@@ -40,7 +40,7 @@ test('the command serves OCSP and lists, and openssl comes to the same verdicts'
   const revoked = await ask(join(folder, 'bad.pem'))
   assert.match(revoked, /bad\.pem: revoked[\s\S]*Reason: keyCompromise/)
   const unknown = await openssl('ocsp', ...trust(folder), '-serial', '0x4142434445464748', '-url', `${url}/ocsp`)
-  assert.match(unknown, /Response verify OK[\s\S]*: unknown/)
+  assertVerified(unknown, /: unknown/)
   const both = await ask(join(folder, 'good.pem'), '-cert', join(folder, 'bad.pem'), '-no_nonce')
   assert.match(both, /good\.pem: good/)
   assert.match(both, /bad\.pem: revoked/)
@@ -70,7 +70,7 @@ test('the command serves OCSP and lists, and openssl comes to the same verdicts'
     '-respin',
     join(folder, 'kept.der'),
   )
-  assert.match(read, /Response verify OK[\s\S]*good\.pem: good/)
+  assertVerified(read, /good\.pem: good/)
   const again = await fetch(`${url}/ocsp/${encoded}`, { headers: { 'if-none-match': kept.headers.get('etag') ?? '' } })
   assert.equal(again.status, 304)
 
@@ -120,7 +120,7 @@ test('a revocation beside a running server shows at once, and the CA’s own key
   // The tables follow the journal within a moment; until then nobody knows of the certificate.
   while (!(await ask()).includes('one.pem: good')) await authority.lookUp(serial)
   await authority.revoke(serial, 'cessationOfOperation')
-  assert.match(await ask(), /Response verify OK[\s\S]*one\.pem: revoked/)
+  assertVerified(await ask(), /one\.pem: revoked/)
 })
 
 test('openssl takes the list of a certificate’s own shard, with its addition, and no other', async (t) => {
@@ -253,4 +253,10 @@ async function openssl(...words: readonly string[]): Promise<string> {
   const { status, output } = await runProgram('openssl', words)
   assert.equal(status, 0, output)
   return output
+}
+
+/** OpenSSL writes what it read and whether it is signed to two streams, which meet in any order. */
+function assertVerified(output: string, verdict: RegExp): void {
+  assert.match(output, /Response verify OK/)
+  assert.match(output, verdict)
 }
