@@ -18,16 +18,20 @@ import { type Fleet, makeFleet } from './connects-fleet.ts'
  * Fleet provisioning by claim over MQTT and mutual TLS, as devices do it: a connection with the claim, a CSR,
  * a certificate signed by the authority beside the server, provisioning by a template, and a connection with the new
  * certificate. Against just-in-time provisioning in the same run on the same server: a first connection, which is
- * dropped, and a second one. What counts is the time of the processors that the server (and the authority, in its own
- * process) takes; the devices are in this process, whose time does not count.
+ * dropped, and a second one. Either way's two connections are made in waves of their own, so that provisioning alone
+ * is compared with the first connection alone, and the whole way with the whole way. What counts is the time of the
+ * processors that the server (and the authority, in its own process) takes; the devices are in this process, whose
+ * time does not count.
  *
  *     node bench/fleet-claim.ts [devices]
  */
 
 /** How much is measured. */
 export interface ClaimBenchSize {
-  /** Devices of each way, after a tenth as many that warm up. */
+  /** Devices of each way. */
   readonly devices: number
+  /** Devices of each way that go before them, not measured: a server is judged once its code is compiled. */
+  readonly warmUp: number
   /** Devices at a time. */
   readonly together: number
 }
@@ -40,38 +44,51 @@ export interface WayRate {
   readonly whole: number
 }
 
+/** One way: up to where the device is provisioned, and with the connection that it then makes. */
+export interface WayResult {
+  readonly provisioned: WayRate
+  readonly online: WayRate
+}
+
 /** Both ways. */
 export interface ClaimBenchResult {
-  readonly claim: WayRate
-  readonly justInTime: WayRate
+  readonly claim: WayResult
+  readonly justInTime: WayResult
 }
 
 /** Measures both ways, each device new. */
-export async function measureClaims({ devices, together }: ClaimBenchSize): Promise<ClaimBenchResult> {
+export async function measureClaims(size: ClaimBenchSize): Promise<ClaimBenchResult> {
   const folder = mkdtempSync(join(tmpdir(), 'birthmark-bench-'))
   const cloud = await startCloud(join(folder, 'cloud'))
   try {
-    const warmUp = Math.max(together, Math.ceil(devices / 10))
-    const fleet = await makeFleet(warmUp + devices)
+    const count = size.warmUp + size.devices
+    const fleet = await makeFleet(count)
     const claim = await prepare(cloud, fleet)
-    const requests = await Promise.all(Array.from({ length: warmUp + devices }, newRequest))
-    const byClaim = (n: number): Promise<void> => claimDevice(cloud, claim, requests[n], n)
-    const justInTime = (n: number): Promise<void> => bootDevice(cloud, fleet.devices[n])
-    return {
-      claim: await rateOf(cloud, { warmUp, devices, together }, byClaim),
-      justInTime: await rateOf(cloud, { warmUp, devices, together }, justInTime),
-    }
+    const claimed = await Promise.all(Array.from({ length: count }, newClaimed))
+    const byClaim = [
+      (n: number) => claimIdentity(cloud, claim, claimed[n]),
+      (n: number) => comeOnline(cloud, claimed[n]),
+    ] as const
+    const justInTime = [
+      (n: number) => connectFirst(cloud, fleet.devices[n]),
+      (n: number) => comeOnline(cloud, fleet.devices[n]),
+    ] as const
+    return { claim: await measureWay(cloud, size, byClaim), justInTime: await measureWay(cloud, size, justInTime) }
   } finally {
     await cloud.process.stop()
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-type Identity = Pick<Fleet['devices'][number], 'keyPem' | 'certificatePem'>
+type Device = Fleet['devices'][number]
+type Identity = Pick<Device, 'keyPem' | 'certificatePem'>
 
-interface Request {
+/** A device that has nothing but a key and a claim, until it is given its certificate. */
+interface Claimed {
+  readonly name: string
   readonly keyPem: string
   readonly csrPem: string
+  certificatePem: string
 }
 
 async function prepare(cloud: DemoCloud, { ca }: Fleet): Promise<Identity> {
@@ -117,7 +134,7 @@ function templateOf(parameter: string): string {
   })
 }
 
-async function newRequest(): Promise<Request> {
+async function newClaimed(_: unknown, n: number): Promise<Claimed> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const csr = await createCsr({
     subject: [{ type: 'CN', value: 'meter' }],
@@ -128,33 +145,35 @@ async function newRequest(): Promise<Request> {
     },
   })
   const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  return { keyPem, csrPem: toPem('CERTIFICATE REQUEST', csr) }
+  return { name: `claimed-${n}`, keyPem, csrPem: toPem('CERTIFICATE REQUEST', csr), certificatePem: '' }
 }
 
-/** Exchanges the claim for a certificate and connects with it. */
-async function claimDevice(cloud: DemoCloud, claim: Identity, request: Request | undefined, n: number): Promise<void> {
-  if (request === undefined) return
-  const client = await connect(cloud, claim, `claim-${n}`)
+/** Exchanges the claim for a certificate, and is provisioned with it. */
+async function claimIdentity(cloud: DemoCloud, claim: Identity, device: Claimed | undefined): Promise<void> {
+  if (device === undefined) return
+  const client = await connect(cloud, claim, `claim-${device.name}`)
   if (client === undefined) throw new Error('the claim is not let in')
   const create = '$aws/certificates/create-from-csr/json'
   const provision = '$aws/provisioning-templates/meters/provision/json'
   await client.subscribeAsync([create, provision].flatMap((topic) => [`${topic}/accepted`, `${topic}/rejected`]))
-  const made = await ask(client, create, { certificateSigningRequest: request.csrPem })
+  const made = await ask(client, create, { certificateSigningRequest: device.csrPem })
   const { certificateOwnershipToken, certificatePem } = made
-  await ask(client, provision, { certificateOwnershipToken, parameters: { SerialNumber: `claimed-${n}` } })
+  await ask(client, provision, { certificateOwnershipToken, parameters: { SerialNumber: device.name } })
   await client.endAsync()
-  const identity = { keyPem: request.keyPem, certificatePem: String(certificatePem) }
-  const online = await connect(cloud, identity, `claimed-${n}`)
-  if (online === undefined) throw new Error('the new certificate is not let in')
-  await online.endAsync()
+  device.certificatePem = String(certificatePem)
 }
 
-/** Connects twice: the first connection is dropped once the device is provisioned. */
-async function bootDevice(cloud: DemoCloud, device: Fleet['devices'][number] | undefined): Promise<void> {
+/** Connects for the first time, which is dropped once the device is provisioned. */
+async function connectFirst(cloud: DemoCloud, device: Device | undefined): Promise<void> {
   if (device === undefined) return
   if ((await connect(cloud, device, device.name)) !== undefined) throw new Error('the first connection was let in')
+}
+
+/** Connects with a certificate of its own, once the device is provisioned. */
+async function comeOnline(cloud: DemoCloud, device: Device | Claimed | undefined): Promise<void> {
+  if (device === undefined) return
   const online = await connect(cloud, device, device.name)
-  if (online === undefined) throw new Error('the second connection was dropped')
+  if (online === undefined) throw new Error('a provisioned device is not let in')
   await online.endAsync()
 }
 
@@ -185,15 +204,22 @@ async function ask(client: MqttClient, topic: string, request: object): Promise<
   return promise
 }
 
-async function rateOf(
+async function measureWay(
   cloud: DemoCloud,
-  { warmUp, devices, together }: ClaimBenchSize & { readonly warmUp: number },
-  once: (n: number) => Promise<void>,
-): Promise<WayRate> {
-  await runEach(0, warmUp, together, once)
-  const before = cpuSeconds(cloud.process.pid)
-  await runEach(warmUp, warmUp + devices, together, once)
-  const after = cpuSeconds(cloud.process.pid)
+  { warmUp, devices, together }: ClaimBenchSize,
+  [provision, online]: readonly [(n: number) => Promise<void>, (n: number) => Promise<void>],
+): Promise<WayResult> {
+  await runEach(0, warmUp, together, provision)
+  await runEach(0, warmUp, together, online)
+  const began = cpuSeconds(cloud.process.pid)
+  await runEach(warmUp, warmUp + devices, together, provision)
+  const between = cpuSeconds(cloud.process.pid)
+  await runEach(warmUp, warmUp + devices, together, online)
+  const ended = cpuSeconds(cloud.process.pid)
+  return { provisioned: rateOf(devices, began, between), online: rateOf(devices, began, ended) }
+}
+
+function rateOf(devices: number, before: CpuSeconds, after: CpuSeconds): WayRate {
   const server = after.own - before.own
   return { server: devices / server, whole: devices / (server + after.children - before.children) }
 }
@@ -206,8 +232,13 @@ async function runEach(from: number, to: number, together: number, once: (n: num
   await Promise.all(Array.from({ length: together }, worker))
 }
 
+interface CpuSeconds {
+  readonly own: number
+  readonly children: number
+}
+
 /** Reads what a process and its children have used, all their threads together (proc(5), /proc/PID/stat). */
-function cpuSeconds(pid: number): { readonly own: number; readonly children: number } {
+function cpuSeconds(pid: number): CpuSeconds {
   const used = (process_: number): number => {
     const fields = readFileSync(`/proc/${process_}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
@@ -220,10 +251,15 @@ function cpuSeconds(pid: number): { readonly own: number; readonly children: num
 const TICKS_PER_SECOND = 100
 
 if (import.meta.main) {
-  const { claim, justInTime } = await measureClaims({ devices: Number(process.argv[2] ?? 600), together: 32 })
+  const devices = Number(process.argv[2] ?? 600)
+  const { claim, justInTime } = await measureClaims({ devices, warmUp: Math.ceil(devices / 2), together: 32 })
   const line = (name: string, { server, whole }: WayRate): string =>
-    `${name.padEnd(13)} ${server.toFixed(0)} devices per CPU second of the server, ${whole.toFixed(0)} with authority`
-  console.log(line('by claim', claim))
-  console.log(line('just in time', justInTime))
-  console.log(`ratio         ${(claim.server / justInTime.server).toFixed(2)}`)
+    `${name.padEnd(30)} ${server.toFixed(0)} devices per CPU second of the server, ${whole.toFixed(0)} with authority`
+  const ratio = (one: WayRate, other: WayRate): string => `  ratio ${(one.server / other.server).toFixed(2)}`
+  console.log(line('claim: provisioned', claim.provisioned))
+  console.log(line('just in time: first connection', justInTime.provisioned))
+  console.log(ratio(claim.provisioned, justInTime.provisioned))
+  console.log(line('claim: and online', claim.online))
+  console.log(line('just in time: and online', justInTime.online))
+  console.log(ratio(claim.online, justInTime.online))
 }

@@ -108,7 +108,7 @@ server.listen(0, '127.0.0.1', () => {
   console.log(JSON.stringify({ port: typeof address === 'object' ? address?.port : undefined }))
 })
 for await (const _ of createInterface({ input: process.stdin })) {
-  globalThis.gc?.()
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
   console.log('{}')
 }
 process.exit(0)

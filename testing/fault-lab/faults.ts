@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { AUTHORIZER_FAULTS } from './authorizer-faults.ts'
 import { CERTIFICATE_FAULTS } from './certificate-faults.ts'
 import { CLAIM_FAULTS } from './claim-faults.ts'
 import type { LabFault } from './lab.ts'
@@ -9,6 +10,7 @@ import { TLS_FAULTS } from './tls-faults.ts'
 export const LAB_FAULTS: readonly LabFault[] = [
   ...TLS_FAULTS,
   ...CERTIFICATE_FAULTS,
+  ...AUTHORIZER_FAULTS,
   ...CLAIM_FAULTS,
   ...SESSION_FAULTS,
 ]

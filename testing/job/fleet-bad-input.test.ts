@@ -54,6 +54,8 @@ function codeOf({ at, statusCode, errorCode, errorMessage }: Members): string {
 }
 
 const csr = await newCsrPem()
+/** The same request with another signature's last byte: the key that it names did not make it. */
+const forged = forgeLastByte(csr)
 const token = 'f'.repeat(64)
 const TOKEN = '400 InvalidCertificateOwnershipToken'
 
@@ -64,12 +66,24 @@ const WRONG: readonly (readonly [what: string, topic: string, request: unknown, 
   ['no CSR', CREATE, {}, '400 InvalidParameters'],
   ['a CSR that is a number', CREATE, { certificateSigningRequest: 7 }, '400 InvalidParameters'],
   ['a CSR that is none', CREATE, { certificateSigningRequest: 'csr' }, '400 InvalidCertificateSigningRequest'],
+  [
+    'a CSR that its key did not sign',
+    CREATE,
+    { certificateSigningRequest: forged },
+    '400 InvalidCertificateSigningRequest',
+  ],
   ['a CSR that is too long', CREATE, { certificateSigningRequest: csr.padEnd(4097) }, '400 InvalidParameters'],
   ['no token', PROVISION, { parameters: { SerialNumber: 'x' } }, TOKEN],
   ['a token that nobody gave', PROVISION, { certificateOwnershipToken: token }, TOKEN],
   ['a token that is an object', PROVISION, { certificateOwnershipToken: {} }, TOKEN],
   ['a token without end', PROVISION, { certificateOwnershipToken: 'x'.repeat(60_000) }, TOKEN],
 ]
+
+function forgeLastByte(pem: string): string {
+  const der = Buffer.from(pem.replace(/-----.*-----/g, ''), 'base64')
+  der.writeUInt8(der.readUInt8(der.length - 1) ^ 1, der.length - 1)
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`
+}
 
 for (const format of ['json', 'cbor'] as const) {
   test(`wrong requests in ${format} are told what is wrong with them, and the connection lives on`, async (context) => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import { RegistrationTasks, roleDocument } from '@birthmark/cloud/api'
+import { Authorizers } from '@birthmark/cloud/authorizers'
 import { openSqliteRegistry } from '@birthmark/cloud/registry/sqlite'
 import { instant, silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
@@ -46,9 +47,13 @@ export async function startSdkPlane(): Promise<SdkPlane> {
   const authority = await newTestAuthority('Endpoint CA')
   const ports = { registry, certificateProvider: authority, folder, clock: systemClock, entropy: systemEntropy }
   const tasks = new RegistrationTasks({ ...ports, log: silentLog })
+  const answer = { isAuthenticated: true, principalId: 'row', policyDocuments: [] }
+  const invoke = async () => ({ outcome: 'answered', answer }) as const
+  const authorizers = new Authorizers({ registry, invoke, log: silentLog })
   const { url, scope, credentials } = await startTestControlPlane({
     registry,
     tasks,
+    authorizers,
     certificateProvider: authority,
     controlUrl: () => url,
     connectivityOf: () => undefined,

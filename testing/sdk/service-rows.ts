@@ -20,6 +20,7 @@ export const SERVICE_ROWS: readonly SdkRow[] = [
   row('DescribeAuthorizer', AUTHORIZER, [ABSENT, NO_AUTHORIZER]),
   row('ListAuthorizers', {}, [INVALID, { pageSize: 0 }]),
   row('UpdateAuthorizer', { ...AUTHORIZER, status: 'ACTIVE' }, [ABSENT, NO_AUTHORIZER]),
+  row('TestInvokeAuthorizer', AUTHORIZER, [ABSENT, NO_AUTHORIZER]),
   row('SetDefaultAuthorizer', AUTHORIZER, [ABSENT, NO_AUTHORIZER]),
   row('DescribeDefaultAuthorizer', {}),
   row('ClearDefaultAuthorizer', {}, [ABSENT, {}]),

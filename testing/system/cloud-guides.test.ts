@@ -1,32 +1,28 @@
 /** The commands of the guides that need a running cloud, as they are written. Needs Debian's awscli and mosquitto. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { CreatePolicyCommand, CreateProvisioningTemplateCommand, type IoTClient } from '@aws-sdk/client-iot'
-import { iotClient } from 'birthmark/parts'
-import { connect, type MqttClient } from 'mqtt'
-import { type GuideRun, guideBlock, runGuide } from '../testkit/guide.ts'
-import { runBirthmark, startBirthmark, startServerCommand, stopsInOrder } from '../testkit/run-birthmark.ts'
-import { type FileDevice, newDevice } from '../testkit/running-cloud.ts'
-import { scratchFolder } from '../testkit/scratch-folder.ts'
+import { test } from 'node:test'
+import { guideBlock } from '../testkit/guide.ts'
+import { GuideWorld, guideTemplate } from '../testkit/guide-world.ts'
+import { startBirthmark, stopsInOrder } from '../testkit/run-birthmark.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../..')
 
 test('every command of the guide to AWS’s tools does its work', async (context) => {
-  const world = await start(context)
+  const world = await GuideWorld.start(context)
   assert.match(await world.run('clients'), /press-7: meter\n\d things\./)
 })
 
 test('every command of the guide to backups does its work', async (context) => {
-  const world = await start(context)
+  const world = await GuideWorld.start(context)
   assert.match(await world.run('backup'), /No difference\./)
 })
 
 test('every command of the guide to access keys does its work', async (context) => {
-  const world = await start(context)
+  const world = await GuideWorld.start(context)
   await world.newPress()
   writeFileSync(join(world.folder, 'shop.json'), guideBlock('access', 'json'))
   const spare = await world.birthmark('access', 'create', '--name', 'spare', '--role', 'auditor')
@@ -39,7 +35,7 @@ test('every command of the guide to access keys does its work', async (context) 
 })
 
 test('every command of the guide to policies does its work', async (context) => {
-  const world = await start(context)
+  const world = await GuideWorld.start(context)
   await world.newPress()
   const client = await world.connect('press-7')
   client.end(true)
@@ -48,12 +44,12 @@ test('every command of the guide to policies does its work', async (context) => 
     says: /press-7/,
     meanwhile: async () => void (await world.connect('press-7')).end(true),
   }
-  const said = await world.run('policies', [], [follow])
+  const said = await world.run('policies', [], { lasting: [follow] })
   assert.match(said, /press-7/)
 })
 
 test('every command of the guide to leaked claims and shared keys does its work', async (context) => {
-  const world = await start(context)
+  const world = await GuideWorld.start(context)
   await world.newPress()
   let twins = 0
   const follow = {
@@ -65,11 +61,11 @@ test('every command of the guide to leaked claims and shared keys does its work'
     },
   }
   await world.stop()
-  await world.run('abuse', [], [follow])
+  await world.run('abuse', [], { lasting: [follow] })
 })
 
 test('every command of the guide to the server does its work', async (context) => {
-  const world = await start(context)
+  const world = await GuideWorld.start(context)
   await world.newPress()
   await world.stop()
   const waits = {
@@ -88,11 +84,11 @@ test('every command of the guide to the server does its work', async (context) =
     ['server --data ./cloud', `server --data ./cloud --mqtt-port ${mqtt}`],
     ['1883', String(plain)],
   ] as const
-  await world.run('server', fill, [waits])
+  await world.run('server', fill, { lasting: [waits] })
 })
 
 test('every command of the guide to provisioning does its work', async (context) => {
-  const world = await start(context)
+  const world = await GuideWorld.start(context)
   const press = await world.newPress()
   const { folder } = world
   makeLot(folder, world.env)
@@ -102,7 +98,7 @@ test('every command of the guide to provisioning does its work', async (context)
   writeFileSync(join(folder, 'rule.json'), guideBlock('provisioning', 'json'))
   writeFileSync(join(folder, 'serials.txt'), 'A1\nA2\n')
   copyFileSync(press.certificate, join(folder, 'device.pem'))
-  writeFileSync(join(folder, 'template.json'), template('AWS::IoT::Certificate::CommonName'))
+  writeFileSync(join(folder, 'template.json'), guideTemplate('AWS::IoT::Certificate::CommonName'))
   await world.newTemplate()
   const said = await world.run('provisioning', [
     ['us-east-1:123456789012', `${world.ready['region']}:${world.ready['account']}`],
@@ -113,7 +109,7 @@ test('every command of the guide to provisioning does its work', async (context)
 })
 
 test('every command of the guide to the agent does its work', async (context) => {
-  const world = await start(context)
+  const world = await GuideWorld.start(context)
   const { folder, ready } = world
   await world.newDevice('claim')
   await world.newTemplate()
@@ -137,137 +133,15 @@ test('every command of the guide to the agent does its work', async (context) =>
     ['Bearer CODE', `Bearer ${code}`],
     ['http://127.0.0.1:8080/claim', url],
   ] as const
-  await world.run('agent', fill, [runs], {
-    zbarimg: 'codes.png is what a camera sees of the claim page: claim-page.test.ts reads it from a browser',
+  await world.run('agent', fill, {
+    lasting: [runs],
+    skipped: {
+      zbarimg: 'codes.png is what a camera sees of the claim page: claim-page.test.ts reads it from a browser',
+    },
   })
   await agent.said(/Published message 1/)
   await stopsInOrder(agent)
 })
-
-interface World {
-  readonly folder: string
-  readonly env: Record<string, string>
-  readonly iot: IoTClient
-  /** What the server said first. */
-  readonly ready: Readonly<Record<string, string>>
-  /** Stops the server: the guide starts its own, on the same data directory. */
-  readonly stop: () => Promise<void>
-  readonly birthmark: (...words: readonly string[]) => Promise<Readonly<Record<string, unknown>>>
-  /** The device of the guides, which may do everything. */
-  readonly newPress: () => Promise<FileDevice>
-  readonly newDevice: (name: string) => Promise<FileDevice>
-  /** The template of the guides, for claims. */
-  readonly newTemplate: () => Promise<unknown>
-  readonly connect: (clientId: string, device?: FileDevice) => Promise<MqttClient>
-  readonly run: (
-    guide: string,
-    fill?: readonly (readonly [string, string])[],
-    lasting?: GuideRun['lasting'],
-    skipped?: GuideRun['skipped'],
-  ) => Promise<string>
-}
-
-async function start(context: TestContext): Promise<World> {
-  const folder = await scratchFolder(context)
-  // What the guides name of a clone.
-  for (const name of ['node_modules', 'docs']) symlinkSync(join(REPOSITORY, name), join(folder, name))
-  const server = await startServerCommand(join(folder, 'cloud'))
-  let current = server.ready
-  let isStopped = false
-  const { accessKeyId = '', secretAccessKey = '', region = '' } = server.ready
-  const at = (): Record<string, string> => ({
-    AWS_ENDPOINT_URL: current['controlHttp'] ?? '',
-    AWS_REGION: region,
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-  })
-  const env = { ...at(), HOME: folder, AWS_PAGER: '' }
-  const client = (): IoTClient =>
-    iotClient({ endpoint: current['controlHttp'] ?? '', region, accessKeyId, secretAccessKey })
-  const iot = client()
-  const policyDocument = JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Action: 'iot:*', Resource: '*' }],
-  })
-  await iot.send(new CreatePolicyCommand({ policyName: 'everything', policyDocument }))
-  writeFileSync(join(folder, 'policy.json'), policyDocument)
-  const stop = async (): Promise<void> => {
-    iot.destroy()
-    if (!isStopped) await stopsInOrder(server)
-    isStopped = true
-  }
-  context.after(stop)
-  let press: FileDevice | undefined
-  const deviceNamed = async (name: string): Promise<FileDevice> => {
-    const own = client()
-    const made = await newDevice(own, folder, name, 'everything')
-    own.destroy()
-    return made
-  }
-  return {
-    folder,
-    env,
-    iot,
-    ready: server.ready,
-    stop,
-    birthmark: async (...words) => {
-      const { status, stdout, stderr } = await runBirthmark([...words, '--json'], { env: at() })
-      assert.equal(status, 0, stderr)
-      return JSON.parse(stdout)
-    },
-    newPress: async () => (press = await deviceNamed('press-7')),
-    newDevice: deviceNamed,
-    newTemplate: () =>
-      iot.send(
-        new CreateProvisioningTemplateCommand({
-          templateName: 'meters',
-          provisioningRoleArn: 'arn:aws:iam::123456789012:role/provisioning',
-          enabled: true,
-          templateBody: template('SerialNumber'),
-        }),
-      ),
-    connect: async (clientId, device = press) => {
-      assert.ok(device !== undefined)
-      const client = connect({
-        protocol: 'mqtts',
-        host: 'localhost',
-        port: Number(current['mqtt']?.split(':').at(-1)),
-        ca: readFileSync(join(folder, 'cloud/root.pem')),
-        cert: readFileSync(device.certificate),
-        key: readFileSync(device.key),
-        reconnectPeriod: 0,
-        clientId,
-      })
-      // Whoever is turned away tries again.
-      await new Promise<unknown>((resolve) => {
-        client.on('error', resolve)
-        client.once('connect', resolve).once('close', () => resolve(undefined))
-      })
-      return client
-    },
-    run: (guide, fill = [], lasting = [], skipped = {}) =>
-      runGuide(guide, {
-        folder,
-        env,
-        fill: [
-          [
-            'AWS_ENDPOINT_URL=http://127.0.0.1:9080 AWS_REGION=us-east-1',
-            `AWS_ENDPOINT_URL=${current['controlHttp']} AWS_REGION=${region}`,
-          ],
-          [
-            'AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=...',
-            `AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey}`,
-          ],
-          ['5f3c...', press?.certificateId ?? ''],
-          ['-certificate-id CERTIFICATE', `-certificate-id ${press?.certificateId}`],
-          ...fill,
-        ],
-        lasting,
-        skipped,
-        whenReady: (ready) => (current = ready),
-      }),
-  }
-}
 
 /** A lot of two devices with its manifest, as the guide to the line makes one. */
 function makeLot(folder: string, env: Readonly<Record<string, string>>): void {
@@ -286,21 +160,6 @@ function makeLot(folder: string, env: Readonly<Record<string, string>>): void {
     birthmark manifest sign line/manifest.jsonl --key maker.key.pem --passphrase-file pass --out manifest.json
     cp manifest.json lot.jsonl`
   execFileSync('sh', ['-eu', '-c', script], { cwd: folder, env: { ...process.env, ...env }, stdio: 'pipe' })
-}
-
-/** A template that makes a thing named after a parameter. */
-function template(parameter: string): string {
-  return JSON.stringify({
-    Parameters: { [parameter]: { Type: 'String' } },
-    Resources: {
-      thing: { Type: 'AWS::IoT::Thing', Properties: { ThingName: { Ref: parameter } } },
-      certificate: {
-        Type: 'AWS::IoT::Certificate',
-        Properties: { CertificateId: { Ref: 'AWS::IoT::Certificate::Id' }, Status: 'Active' },
-      },
-      policy: { Type: 'AWS::IoT::Policy', Properties: { PolicyName: 'everything' } },
-    },
-  })
 }
 
 async function freePort(): Promise<number> {

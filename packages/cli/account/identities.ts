@@ -123,6 +123,13 @@ export const things: Family = {
   },
   async make(client, thingName, content) {
     const { certificates: attached, groups, billingGroup, attributes, type } = content
+    // A thing that is made is left alone from then on: its certificates must be there before.
+    const principals = await Promise.all(
+      contentsOf(attached).map(async ({ id, isExclusive }) => {
+        const found = await client.send(new DescribeCertificateCommand({ certificateId: textOf(id) }))
+        return { principal: found.certificateDescription?.certificateArn, isExclusive }
+      }),
+    )
     await client.send(
       new CreateThingCommand({
         thingName,
@@ -130,14 +137,11 @@ export const things: Family = {
         ...(typeof type === 'string' ? { thingTypeName: type } : {}),
       }),
     )
-    for (const { id, isExclusive } of contentsOf(attached)) {
-      const { certificateDescription } = await client.send(
-        new DescribeCertificateCommand({ certificateId: textOf(id) }),
-      )
+    for (const { principal, isExclusive } of principals) {
       await client.send(
         new AttachThingPrincipalCommand({
           thingName,
-          principal: certificateDescription?.certificateArn,
+          principal,
           ...(isExclusive === true ? { thingPrincipalType: 'EXCLUSIVE_THING' } : {}),
         }),
       )

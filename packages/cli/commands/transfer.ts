@@ -54,11 +54,13 @@ export function importCommand(): Command {
       const wanted = readExport(file)
       const differences = await withClient(flags, 'the comparison', (client) => compare(client, wanted))
       const missing = differences.filter(({ how }) => how === 'missing')
+      const refusedCas = new Set<string>()
       let refused = 0
       await withClient(flags, 'the import', async (client) => {
         for (const { record } of missing) {
-          const why = await makeRecord(client, record).then(() => undefined, messageOf)
+          const why = waitsForCa(record, refusedCas) ?? (await makeRecord(client, record).then(noFault, messageOf))
           if (why !== undefined) refused += 1
+          if (why !== undefined && record.kind === 'ca') refusedCas.add(record.name)
           output.json({ kind: record.kind, name: record.name, ...(why === undefined ? { made: true } : { why }) })
           output.say(
             `${why === undefined ? '+' : '!'} ${record.kind} ${record.name}${why === undefined ? '' : `: ${why}`}`,
@@ -73,6 +75,17 @@ export function importCommand(): Command {
       )
       if (refused > 0) throw transferFault('IMPORT_INCOMPLETE', { refused, records: wanted.length })
     })
+}
+
+/** A certificate whose CA comes later would be registered as one of none, and stay so. */
+function waitsForCa({ kind, content }: AccountRecord, refusedCas: ReadonlySet<string>): string | undefined {
+  const ca = content['ca']
+  if (kind !== 'certificate' || typeof ca !== 'string' || !refusedCas.has(ca)) return undefined
+  return `its CA ${ca} must be registered first`
+}
+
+function noFault(): undefined {
+  return undefined
 }
 
 /** `birthmark diff`: in what an account differs from an export. */

@@ -1,4 +1,5 @@
 import type { AlarmBook } from '@birthmark/cloud/abuse'
+import type { Authorizers } from '@birthmark/cloud/authorizers'
 import type { AttemptSource } from '@birthmark/cloud/front'
 import type { CertificateProvider } from '@birthmark/cloud/provisioning'
 import type { Registry, Scope } from '@birthmark/cloud/registry'
@@ -25,6 +26,8 @@ export interface ControlPlaneOptions {
   readonly tasks?: TaskRunner
   /** Gives the address at which this control plane is reached; for links in its answers. */
   readonly controlUrl?: () => string
+  /** Asks a custom authorizer; there are none when absent. */
+  readonly authorizers?: Pick<Authorizers, 'test'>
   /** Runs a function; there are none when absent. */
   readonly invokeFunction?: (scope: Scope, arn: string, event: unknown) => Promise<object>
   /** Gives what is known of the client that connects as a thing; nothing is known when absent. */

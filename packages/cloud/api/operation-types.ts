@@ -1,4 +1,5 @@
 import type * as iot from '@aws-sdk/client-iot'
+import type { Authorizers } from '@birthmark/cloud/authorizers'
 import type { CertificateProvider } from '@birthmark/cloud/provisioning'
 import type { Scope, ScopedRegistry } from '@birthmark/cloud/registry'
 import type { Entropy, Instant } from '@birthmark/foundation/kernel'
@@ -40,6 +41,8 @@ export interface Call {
   readonly dataPlane?: DataPlane
   /** Runs bulk registration; absent where none runs. */
   readonly tasks?: TaskRunner
+  /** The custom authorizers at work; absent where none is asked. */
+  readonly authorizers?: Pick<Authorizers, 'test'>
   /** Gives the address at which this control plane is reached. */
   readonly controlUrl?: () => string
   /** When the request came. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { paginateListAuthorizers, paginateListDomainConfigurations, paginateListRoleAliases } from '@aws-sdk/client-iot'
 import { SoftwareSigner, toPem } from '@birthmark/foundation/x509'
@@ -10,7 +11,12 @@ const { client, registry, scope } = await startTestControlPlane()
 const ARN = `arn:aws:iot:${scope.region}:${scope.account}:`
 const roleArn = 'arn:aws:iam::123456789012:role/device'
 const lambdaFunctionArn = 'arn:aws:lambda:eu-central-1:123456789012:function:sign'
-const publicKey = toPem('PUBLIC KEY', (await SoftwareSigner.generate('ecdsa-p256-sha256')).publicKey)
+const ecKey = toPem('PUBLIC KEY', (await SoftwareSigner.generate('ecdsa-p256-sha256')).publicKey)
+const { publicKey } = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+})
 
 test('role aliases: made, described, updated, listed, deleted', async () => {
   const { $metadata: _, ...made } = await client.createRoleAlias({ roleAlias: 'camera', roleArn })
@@ -350,6 +356,19 @@ const REFUSALS: readonly RefusalRow[] = [
     'InvalidRequestException',
     400,
     /not a public key/,
+  ],
+  [
+    'a signing key that is not RSA',
+    () =>
+      client.createAuthorizer({
+        authorizerName: 'a',
+        authorizerFunctionArn: lambdaFunctionArn,
+        tokenKeyName: 'k',
+        tokenSigningPublicKeys: { key: ecKey },
+      }),
+    'InvalidRequestException',
+    400,
+    /not RSA of 2048 bits/,
   ],
   [
     'a default authorizer that is not there',

@@ -17,11 +17,10 @@ export const LIMITATIONS: { readonly [Name in OperationName]?: string } = {
   AttachPolicy: 'targets are certificates and thing groups: Amazon Cognito identities are refused',
   AttachPrincipalPolicy: CERTIFICATES_ONLY,
   AttachThingPrincipal: CERTIFICATES_ONLY,
-  CreateAuthorizer: 'authorizers are kept and described; nothing that connects is judged by one',
   CreateCertificateProvider: 'asked in fleet provisioning by CSR alone, as with AWS',
   CreateDomainConfiguration:
-    'the listeners act on domainName, which is required, status and security policy, and show the certificate of the ' +
-    'data directory or one of the authority: the ARNs, authorizers and all other members are kept and described',
+    'the listeners act on domainName, which is required, status, authorizers and security policy, and show the ' +
+    'certificate of the data directory or one of the authority: the ARNs and all other members are kept and described',
   CreateRoleAlias: 'role aliases are kept and described; there is no credentials endpoint',
   CreateThingType:
     'propagating attributes are added over MQTT, not over HTTP; a changed type holds at the next connection',

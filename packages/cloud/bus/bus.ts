@@ -31,12 +31,18 @@ export interface Bus {
   /** Ends every subscription of a receiver, as its connection ends. */
   leave(receiver: Receiver): void
 
-  /** Messages given to receivers so far, one for each receiver. Absent where another process gives them. */
-  readonly delivered?: number
+  /** Messages given to receivers in this process so far, one for each receiver. */
+  readonly delivered: number
 
   /** Tells whether the group of a shared subscription has room for another member, {@link SHARE_MEMBERS_MAX}. */
   mayShare(filter: TopicFilter): boolean
 }
+
+/**
+ * What {@link Bus.publish} may give for a message that it has taken already: who knows it need not wait for it, which
+ * would cost a turn for each message that nobody keeps.
+ */
+export const TAKEN: Promise<void> = Promise.resolve()
 
 /** Members of one group (AWS IoT Core quotas, shared subscriptions). At the limit: further ones are refused, 0x97. */
 export const SHARE_MEMBERS_MAX = 100

@@ -12,12 +12,24 @@ export class HubBus implements Bus {
   readonly #local: LocalBus
   readonly #subscribers = new Map<TopicFilter, Set<Receiver>>()
   readonly #seats = new Set<WorkerSeat>()
+  /** Messages given to workers, whose buses count whom they give them to. */
+  #passedOn = 0
   /** Resolves when every worker knows of what was subscribed to. */
   #spreading: Promise<void> | undefined
 
   /** @param options as of {@link LocalBus} */
   constructor(options: { readonly hashMatchesParent: boolean }, entropy: Entropy) {
     this.#local = new LocalBus(options, entropy)
+  }
+
+  /** As {@link Bus.delivered}: what was given to receivers in this process. */
+  get delivered(): number {
+    return this.#local.delivered - this.#passedOn
+  }
+
+  /** Hears of a message that a receiver is given who stands for a worker. */
+  passOn(): void {
+    this.#passedOn++
   }
 
   publish(message: Message): Promise<void> {
@@ -120,6 +132,7 @@ export class WorkerSeat implements Receiver {
   }
 
   deliver({ message }: Delivery): void | Promise<void> {
+    this.#bus.passOn()
     return message === this.#taking ? undefined : this.link.deliver(message)
   }
 
@@ -141,7 +154,7 @@ export class WorkerSeat implements Receiver {
   }
 
   async join(number: number, filter: TopicFilter, grant: Grant): Promise<void> {
-    const member = this.#members.get(number) ?? new Member(this.link, number)
+    const member = this.#members.get(number) ?? new Member(this.#bus, this.link, number)
     this.#members.set(number, member)
     member.filters.add(filter)
     this.#bus.subscribe(filter, member, grant)
@@ -169,15 +182,18 @@ export class WorkerSeat implements Receiver {
 class Member implements Receiver {
   readonly connectionId = undefined
   readonly filters = new Set<TopicFilter>()
+  readonly #bus: HubBus
   readonly #link: WorkerLink
   readonly #number: number
 
-  constructor(link: WorkerLink, number: number) {
+  constructor(bus: HubBus, link: WorkerLink, number: number) {
+    this.#bus = bus
     this.#link = link
     this.#number = number
   }
 
   deliver(delivery: Delivery, qos: QoS): void | Promise<void> {
+    this.#bus.passOn()
     return this.#link.deliverTo(this.#number, delivery, qos)
   }
 }

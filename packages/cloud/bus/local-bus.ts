@@ -11,7 +11,7 @@ import {
   TopicTree,
 } from '@birthmark/cloud/mqtt'
 import type { Entropy } from '@birthmark/foundation/kernel'
-import type { Bus, Receiver } from './bus.ts'
+import { type Bus, type Receiver, TAKEN } from './bus.ts'
 import { type MergedGrant, marked, mergeGrants } from './marked.ts'
 import { ShareGroups } from './share-groups.ts'
 
@@ -120,4 +120,3 @@ export function ownFilter(filter: TopicFilter): TopicFilter {
 /** The member that gets the message has a grant of its own. */
 const WHATEVER_COMES: Grant = { qos: 2, noLocal: false }
 const NO_LIMITS = { topicBytesMax: Number.POSITIVE_INFINITY, topicSlashesMax: Number.POSITIVE_INFINITY }
-const TAKEN: Promise<void> = Promise.resolve()

@@ -23,6 +23,7 @@ export class WorkerBus implements Bus {
   readonly #wanted = new Map<TopicFilter, number>()
   readonly #members = new Map<number, Receiver>()
   readonly #memberships = new Map<Receiver, { readonly number: number; readonly filters: Set<TopicFilter> }>()
+  #deliveredToMembers = 0
   #shares: ReadonlyMap<TopicFilter, number> = new Map()
   #nextMember = 1
   #spreading: Promise<void> | undefined
@@ -32,6 +33,10 @@ export class WorkerBus implements Bus {
     this.#hub = hub
     this.#local = new LocalBus(options, entropy)
     this.#elsewhere = new TopicTree(options)
+  }
+
+  get delivered(): number {
+    return this.#local.delivered + this.#deliveredToMembers
   }
 
   publish(message: Message): Promise<void> {
@@ -75,7 +80,10 @@ export class WorkerBus implements Bus {
 
   /** Takes a message that is for one member of a group. */
   takeFor(member: number, delivery: Delivery, qos: QoS): void {
-    void this.#members.get(member)?.deliver(delivery, qos)
+    const receiver = this.#members.get(member)
+    if (receiver === undefined) return
+    this.#deliveredToMembers++
+    void receiver.deliver(delivery, qos)
   }
 
   /** Hears what is subscribed to elsewhere, and what no longer. */

@@ -20,6 +20,7 @@ export type DisconnectReason =
   | 'API_INITIATED_DISCONNECT'
   | 'THROTTLED'
   | 'WEBSOCKET_TTL_EXPIRATION'
+  | 'CUSTOMAUTH_TTL_EXPIRATION'
 
 /** Who connected, and when. */
 export interface PresenceFacts {

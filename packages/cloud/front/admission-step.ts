@@ -7,6 +7,8 @@ import type { AttemptCause, AttemptCauseCode } from './attempt.ts'
 import { type AttemptCauseContext, attemptCause } from './attempt-causes.ts'
 import type { AttemptRecord } from './attempt-log.ts'
 import type { Authorities } from './authorities.ts'
+import type { AuthorizedClient } from './authorized-client.ts'
+import type { AuthorizerCredentials, AuthorizerPort } from './authorizer-port.ts'
 import type { ClientCertificate } from './client-certificate.ts'
 import type { ConnectRates } from './connect-rates.ts'
 import type { Elsewhere } from './elsewhere.ts'
@@ -35,6 +37,8 @@ export interface AdmissionPorts {
   readonly identities: Identities
   readonly keys: KeyReads
   readonly authorities: Authorities
+  /** Absent where no custom authorizer is asked. */
+  readonly authorizers: AuthorizerPort | undefined
   readonly names: EndpointNames
   readonly elsewhere: Elsewhere
   /** How often each client identifier is let in, and the rate. */
@@ -64,6 +68,8 @@ export interface Presented {
   readonly signedBy?: SignedKey
   /** Whether it asks to be judged by a custom authorizer (AWS IoT Core developer guide, custom authentication). */
   readonly asksAuthorizer?: boolean
+  /** The request that opened its WebSocket, when it asks for an authorizer by one. */
+  readonly request?: NonNullable<AuthorizerCredentials['http']>
   /** Gives the certificate of the issuer, DER, if the client sent it along; asked only to explain a refusal. */
   readonly issuerSent: () => Uint8Array | undefined
 }
@@ -82,6 +88,8 @@ export interface Admission {
   /** The registered CA that may bring the certificate into the registry. */
   issuer?: CaCertificateRecord
   accepted?: AcceptedConnect
+  /** Whom a custom authorizer let in. */
+  authorized?: AuthorizedClient
   identity?: BoundIdentity
 }
 

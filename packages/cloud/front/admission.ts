@@ -3,7 +3,9 @@ import type { CertificateId } from '@birthmark/cloud/registry'
 import { messageOf } from '@birthmark/foundation/kernel'
 import { type Admission, type AdmissionPorts, type AdmissionStep, found, type Refusal } from './admission-step.ts'
 import type { AttemptCauseCode } from './attempt.ts'
+import type { AuthorizedClient } from './authorized-client.ts'
 import type { BoundIdentity } from './identity.ts'
+import { askAuthorizer, bindToGrant, wantsAuthorizer } from './judge-authorizer.ts'
 import {
   findCertificate,
   findIssuer,
@@ -18,7 +20,6 @@ import {
   authorizeWill,
   bindToLocal,
   bindToPolicies,
-  refuseAuthorizer,
   requireRate,
 } from './judge-connect.ts'
 import { bindToKey } from './judge-key.ts'
@@ -29,7 +30,6 @@ import { registerFirstConnection } from './register-first-connection.ts'
 
 /** Everything a client that has sent its CONNECT goes through before it becomes a session, in this order. */
 const ADMISSION: readonly AdmissionStep[] = [
-  refuseAuthorizer,
   requireClientCertificate,
   findCertificate,
   findIssuer,
@@ -64,6 +64,16 @@ const KEY_ADMISSION: readonly AdmissionStep[] = [
   requireRate,
 ]
 
+/** The same for a client that a custom authorizer is to let in; a certificate that it shows counts for nothing. */
+const AUTHORIZER_ADMISSION: readonly AdmissionStep[] = [
+  acceptMqttConnect,
+  askAuthorizer,
+  bindToGrant,
+  authorizeConnect,
+  authorizeWill,
+  requireRate,
+]
+
 /** The same on the listener without TLS, whose clients show nothing: they are one principal. */
 const PLAIN_ADMISSION: readonly AdmissionStep[] = [
   acceptMqttConnect,
@@ -73,10 +83,19 @@ const PLAIN_ADMISSION: readonly AdmissionStep[] = [
   requireRate,
 ]
 
-/** The certificate or the access key of a client and what binds it; `local` on the listener without TLS. */
+/**
+ * The certificate or the access key of a client and what binds it, or what a custom authorizer said of it; `local` on
+ * the listener without TLS.
+ */
 export type Principal =
   | { readonly kind: 'certificate'; readonly id: CertificateId; readonly identity: BoundIdentity }
   | { readonly kind: 'access-key'; readonly id: string; readonly key: SignedKey; readonly identity: BoundIdentity }
+  | {
+      readonly kind: 'authorizer'
+      readonly id: string
+      readonly client: AuthorizedClient
+      readonly identity: BoundIdentity
+    }
   | { readonly kind: 'local'; readonly id: typeof LOCAL_PRINCIPAL; readonly identity: BoundIdentity }
 
 /** What became of a client. */
@@ -101,15 +120,18 @@ export async function admit(admission: Admission, ports: AdmissionPorts): Promis
   }
 }
 
-function stepsFor({ presented }: Admission): readonly AdmissionStep[] {
+function stepsFor(admission: Admission): readonly AdmissionStep[] {
+  const { presented } = admission
   if (presented === undefined) return PLAIN_ADMISSION
+  if (wantsAuthorizer(admission)) return AUTHORIZER_ADMISSION
   return presented.signedBy === undefined ? ADMISSION : KEY_ADMISSION
 }
 
 function principalOf(admission: Admission): Principal {
-  const { presented } = admission
+  const { authorized: client, presented } = admission
   const identity = found(admission, 'identity')
   if (presented === undefined) return { kind: 'local', id: LOCAL_PRINCIPAL, identity }
+  if (client !== undefined) return { kind: 'authorizer', id: client.grant.principalId, client, identity }
   const key = presented.signedBy
   if (key !== undefined) return { kind: 'access-key', id: key.id, key, identity }
   return { kind: 'certificate', id: found(admission, 'certificate').id, identity }

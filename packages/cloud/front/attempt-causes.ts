@@ -66,11 +66,32 @@ export const ATTEMPT_CAUSES: Readonly<Record<AttemptCauseCode, AttemptCauseDefin
   },
   NO_CLIENT_CERTIFICATE: {
     reason: 'The client showed no certificate in the TLS handshake, and MQTT needs one here.',
-    remedy: 'Give the client its certificate and private key; user names and custom authorizers are not accepted.',
+    remedy: 'Give the client its certificate and private key, or let it name a custom authorizer.',
   },
-  AUTHORIZER_UNSUPPORTED: {
-    reason: 'The client asks to be let in by a custom authorizer, and this endpoint asks none.',
-    remedy: 'Connect with a client certificate (ALPN x-amzn-mqtt-ca, or port 8883), or with SigV4 over WebSocket.',
+  AUTHORIZER_UNKNOWN: {
+    reason: 'The client asks to be let in by a custom authorizer, and there is none for it: {why}.',
+    remedy: 'Name an authorizer of this account and region (x-amz-customauthorizer-name), or set the default one.',
+  },
+  AUTHORIZER_INACTIVE: {
+    reason: 'The client asks to be let in by a custom authorizer that is switched off: {why}.',
+    remedy: 'Set the status of the authorizer to ACTIVE (UpdateAuthorizer), or name another one.',
+  },
+  AUTHORIZER_SIGNATURE_REFUSED: {
+    reason: 'The client’s token for a custom authorizer is not signed as it must be: {why}.',
+    remedy:
+      'Sign the token with a key of the authorizer and send both, Base64 in URL encoding; TestInvokeAuthorizer tries.',
+  },
+  AUTHORIZER_REFUSED: {
+    reason: 'The custom authorizer does not let the client in: {why}.',
+    remedy: 'Check the client’s token, user name and password; the function behind the authorizer decides.',
+  },
+  AUTHORIZER_FAILED: {
+    reason: 'The custom authorizer gave no decision: {why}.',
+    remedy: 'Correct the function; TestInvokeAuthorizer and `birthmark functions invoke` show what it answers.',
+  },
+  AUTHORIZATION_EXPIRED: {
+    reason: 'The connection has reached the end of its time: authorizer {authorizer} gave it {seconds} seconds.',
+    remedy: 'Connect again; the function says how long a connection lasts (disconnectAfterInSeconds).',
   },
   SIGNATURE_REFUSED: {
     reason: 'The request is not signed (SigV4) as it must be: {why}.',

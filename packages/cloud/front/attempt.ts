@@ -44,6 +44,7 @@ const STEP_NAMES = [
   'connect',
   'provisioning',
   'certificate-status',
+  'authorizer',
   'policy',
   'session',
   'publish',
@@ -77,7 +78,12 @@ export type AttemptCauseCode =
   | 'TLS_HANDSHAKE_FAILED'
   | 'TLS_HANDSHAKE_TIMEOUT'
   | 'NO_CLIENT_CERTIFICATE'
-  | 'AUTHORIZER_UNSUPPORTED'
+  | 'AUTHORIZER_UNKNOWN'
+  | 'AUTHORIZER_INACTIVE'
+  | 'AUTHORIZER_SIGNATURE_REFUSED'
+  | 'AUTHORIZER_REFUSED'
+  | 'AUTHORIZER_FAILED'
+  | 'AUTHORIZATION_EXPIRED'
   | 'SIGNATURE_REFUSED'
   | 'CLIENT_CERTIFICATE_UNREADABLE'
   | 'ISSUER_NOT_REGISTERED'

@@ -15,10 +15,11 @@ export class Candidate implements LiveConnection {
   /** Why it must not be admitted any more. */
   revoked: AttemptCause | undefined
 
-  /** @param presented What it showed in TLS; a signature counts and a certificate beside it does not. */
-  constructor(presented: Pick<Presented, 'certificate' | 'signedBy'> | undefined, clientId: string) {
+  /** @param presented What it showed in TLS; a certificate beside a signature does not count. */
+  constructor(presented: Pick<Presented, 'asksAuthorizer' | 'certificate' | 'signedBy'> | undefined, clientId: string) {
     this.accessKeyId = presented?.signedBy?.id
-    this.certificateId = this.accessKeyId === undefined ? presented?.certificate?.id : undefined
+    const counts = this.accessKeyId === undefined && presented?.asksAuthorizer !== true
+    this.certificateId = counts ? presented?.certificate?.id : undefined
     this.clientId = clientId
   }
 

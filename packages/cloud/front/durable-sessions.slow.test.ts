@@ -313,6 +313,9 @@ async function scratchStore(context: TestContext): Promise<SessionStore> {
 /** Gives a store's methods one by one, to put others in their place. */
 function methodsOf(store: SessionStore): SessionStore {
   return {
+    get counts() {
+      return store.counts
+    },
     restore: () => store.restore(),
     newId: () => store.newId(),
     write: (change) => store.write(change),

@@ -5,6 +5,7 @@ import type { ClientSessions, SessionLimits, SessionStore } from '@birthmark/clo
 import type { Clock, Entropy, Log, Timers } from '@birthmark/foundation/kernel'
 import type { AttemptSource } from './attempt.ts'
 import type { AttemptKeeper } from './attempt-keeper.ts'
+import type { AuthorizerPort } from './authorizer-port.ts'
 import type { ConnectRates } from './connect-rates.ts'
 import type { HttpService } from './http-ports.ts'
 import type { FrontLimits } from './limits.ts'
@@ -80,6 +81,8 @@ export interface FrontOptions {
   readonly presenceOf?: (scope: Scope) => PresencePort
   /** Counts the connections of each client id of an account and region; the front itself does when absent. */
   readonly connectRatesOf?: (scope: Scope) => ConnectRates
+  /** The custom authorizers, in this process or by way of another; none is asked when absent. */
+  readonly authorizers?: AuthorizerPort
   /** Hears of each session that begins with a certificate. */
   readonly watchSessions?: WatchSessions
   /** Keeps refused attempts on disk; they are in memory only when absent. */

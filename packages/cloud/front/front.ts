@@ -243,6 +243,7 @@ function connectionPorts(
     identities: new Identities(registry),
     keys: options.registry,
     authorities: new Authorities(registry),
+    authorizers: options.authorizers,
     templates: new TemplateCache(),
     names,
     elsewhere: new Elsewhere(options.registry, scope),

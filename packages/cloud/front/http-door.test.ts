@@ -17,7 +17,7 @@ const PUBLISH = { action: 'iot:Publish', resource: `${ARN}topic/all/x` } as cons
 /** Lets a device do what its policies allow it to publish, and answers with what stood against it. */
 const SERVICE: HttpService = {
   answer(request, response, client) {
-    void client.admit().then((admitted) => {
+    void client.admit(request).then((admitted) => {
       const cause = admitted.ok ? admitted.principal.denial(PUBLISH) : admitted.cause
       response.writeHead(cause === undefined ? 200 : 403).end(cause?.code ?? 'done')
       client.conclude({ detail: `${request.method} ${request.url}`, cause })

@@ -8,7 +8,7 @@ import type { Arrivals } from './arrivals.ts'
 import type { AttemptCause } from './attempt.ts'
 import { attemptCause } from './attempt-causes.ts'
 import type { AttemptRecord } from './attempt-log.ts'
-import { admitHttp } from './http-admission.ts'
+import { HttpJudge } from './http-admission.ts'
 import type { HttpAdmitted, HttpClient, HttpService } from './http-ports.ts'
 import { type FrontLimits, HTTP_HEADER_BYTES_MAX } from './limits.ts'
 import { causeOfError } from './mqtt-causes.ts'
@@ -105,7 +105,9 @@ export class HttpDoor {
     if (connection === undefined) return void request.socket.destroy()
     const { socket, presented, attempt, remoteAddress, scope } = connection.arrival
     connection.waitNoLonger()
-    const opened = await this.#webSockets.open(request, socket, head, presented)
+    const { authorizers } = this.#options.portsOf(scope)
+    const hasAuthorizers = async (): Promise<boolean> => (await authorizers?.isThere(scope)) === true
+    const opened = await this.#webSockets.open(request, socket, head, presented, hasAuthorizers)
     if (!opened.ok) {
       connection.conclude({ detail: `GET ${pathOf(request)}, WebSocket: refused`, cause: opened.cause })
       return void socket.end(opened.answer)
@@ -123,6 +125,7 @@ class HttpConnection implements HttpClient {
   readonly arrival: HttpArrival
   readonly #options: HttpDoorOptions
   readonly #attempt: AttemptRecord
+  readonly #judge = new HttpJudge()
   #cancelIdle: Cancel | undefined
   #served = 0
   #cause: AttemptCause | undefined
@@ -152,10 +155,10 @@ class HttpConnection implements HttpClient {
     return this.#attempt.id
   }
 
-  admit(): Promise<HttpAdmitted> {
+  admit(request: Parameters<HttpClient['admit']>[0]): Promise<HttpAdmitted> {
     const { attempt, presented, remoteAddress, scope } = this.arrival
     const admission = { attempt, presented, remoteAddress, connect: undefined }
-    return admitHttp(admission, this.#options.portsOf(scope))
+    return this.#judge.admit(admission, this.#options.portsOf(scope), request)
   }
 
   belongsTo(scope: Scope): void {

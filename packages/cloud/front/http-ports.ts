@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AccessRequest } from '@birthmark/cloud/policy'
-import type { CertificateId, Scope } from '@birthmark/cloud/registry'
+import type { Scope } from '@birthmark/cloud/registry'
 import type { AttemptCause } from './attempt.ts'
 import type { SignedKey } from './key-identity.ts'
 
@@ -26,17 +26,16 @@ export interface HttpClient {
   readonly scope: Scope
   /** The attempt of its connection: people look it up by this. */
   readonly attemptId: string
-  /** Judges its certificate, as it is registered now. */
-  admit(): Promise<HttpAdmitted>
+  /** Judges its certificate, as it is registered now, or asks the custom authorizer that the request is for. */
+  admit(request: Pick<IncomingMessage, 'headers' | 'url'>): Promise<HttpAdmitted>
   /** Notes in its attempt where it belongs by its signature. */
   belongsTo(scope: Scope): void
   /** Notes in its attempt what was answered; the first refusal of a connection is its cause. */
   conclude(answered: { readonly detail: string; readonly cause: AttemptCause | undefined }): void
 }
 
-/** A device that may ask something over HTTP, by its certificate and the policies of that. */
+/** A device that may ask something over HTTP, by the policies of its certificate or of a custom authorizer. */
 export interface HttpPrincipal {
-  readonly certificateId: CertificateId
   /** Asks the policies; gives why not when they deny, and notes the answer in the attempt. */
   denial(request: AccessRequest): AttemptCause | undefined
 }

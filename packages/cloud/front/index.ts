@@ -13,6 +13,13 @@ export { isAttemptStepName } from './attempt.ts'
 export { isAttemptCauseCode } from './attempt-causes.ts'
 export type { AttemptKeeper, AttemptStage } from './attempt-keeper.ts'
 export { attemptsReference } from './attempts-reference.ts'
+export type {
+  AuthorizerCredentials,
+  AuthorizerGrant,
+  AuthorizerPort,
+  AuthorizerRefusal,
+  AuthorizerVerdict,
+} from './authorizer-port.ts'
 export { ClientCertificate } from './client-certificate.ts'
 export type { ConnectRates } from './connect-rates.ts'
 export { FRONT_FAULTS } from './faults.ts'

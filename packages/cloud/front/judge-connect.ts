@@ -13,12 +13,6 @@ import { bindLocal, LOCAL_POLICY, LOCAL_PRINCIPAL } from './local-identity.ts'
 import { causeOfMqttFault } from './mqtt-causes.ts'
 import { resourceArn } from './policy-context.ts'
 
-/** Nobody is let in by a custom authorizer: those who ask for one are told so, whatever certificate they have. */
-export function refuseAuthorizer(admission: Admission): Refusal | undefined {
-  if (found(admission, 'presented').asksAuthorizer !== true) return undefined
-  return { ...refuse('AUTHORIZER_UNSUPPORTED'), answer: notAuthorized(found(admission, 'connect').protocolVersion) }
-}
-
 /** Judges the CONNECT by the standard and the profile. */
 export function acceptMqttConnect(admission: Admission, { entropy, profile }: AdmissionPorts): Refusal | undefined {
   const { attempt } = admission
@@ -99,7 +93,8 @@ function deny(admission: Admission, ports: AdmissionPorts, refusal: Refusal): Re
   return { ...refusal, answer: notAuthorized(version) }
 }
 
-function notAuthorized(version: ProtocolVersion): Uint8Array {
+/** Gives the encoded CONNACK that says that a client is not authorized. */
+export function notAuthorized(version: ProtocolVersion): Uint8Array {
   const reasonCode = version === 4 ? NOT_AUTHORIZED_RETURN_CODE : REASON.NOT_AUTHORIZED
   const connack = { type: 'connack', sessionPresent: false, reasonCode, properties: NO_PROPERTIES } as const
   return encodePacket(connack, version)

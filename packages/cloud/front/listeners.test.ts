@@ -28,7 +28,7 @@ for (const protocolVersion of [4, 5] as const) {
     const error = await new Promise<unknown>((resolve) => client.once('error', resolve))
     assert.ok(error instanceof mqtt.ErrorWithReasonCode)
     assert.equal(error.code, protocolVersion === 4 ? 5 : 0x87)
-    await cloud.attemptWith('AUTHORIZER_UNSUPPORTED')
+    await cloud.attemptWith('AUTHORIZER_UNKNOWN')
   })
 }
 

@@ -36,7 +36,7 @@ import { publishMessage } from './publish-message.ts'
 import { reloadIdentity } from './reload-identity.ts'
 import { RetainedReplay } from './retained-replay.ts'
 import { SendGate } from './send-gate.ts'
-import { sessionMachine } from './session-machine.ts'
+import { delivering, sessionMachine } from './session-machine.ts'
 import { IdentityPolicy } from './session-policy.ts'
 import type { ServiceRequest } from './topic-service.ts'
 import type { Wire } from './wire.ts'
@@ -155,9 +155,7 @@ export class LiveSession implements LiveConnection, PresentClient, Receiver, Con
   }
 
   deliver(delivery: Delivery, qos: QoS, stored?: StoredMark): void {
-    if (this.#held === undefined) {
-      return this.receive({ on: 'deliver', delivery, qos, ...(stored !== undefined && { stored }) })
-    }
+    if (this.#held === undefined) return this.receive(delivering(delivery, qos, stored))
     if (this.#held.length >= this.#ports.profile.outboundQueueCountMax) this.#dropped++
     else this.#held.push({ delivery: new Delivery(keptMessage(delivery.message), delivery.marks), qos })
   }
@@ -182,6 +180,7 @@ export class LiveSession implements LiveConnection, PresentClient, Receiver, Con
   /** Ends the session in order: its will is published and an MQTT 5 client is told. */
   endFor(cause: AttemptCause, order: CloseOrder): void {
     if (cause.code === 'WEBSOCKET_EXPIRED') this.#because = 'WEBSOCKET_TTL_EXPIRATION'
+    if (cause.code === 'AUTHORIZATION_EXPIRED') this.#because = 'CUSTOMAUTH_TTL_EXPIRATION'
     this.#origin.attempt.blame(cause)
     this.receive({ on: 'close', order })
   }
@@ -283,15 +282,19 @@ export class LiveSession implements LiveConnection, PresentClient, Receiver, Con
     const publisher = { durable: this.#durable, request: (asked: Message) => this.#request(asked) }
     const told = enriched(message, this.#identity.propagated)
     const taken = publishMessage(told, packetId, publisher, this.#ports)
-    const acknowledge = (): void => {
-      if (packetId !== undefined) this.receive({ on: 'acknowledged', packetId })
-    }
-    if (taken === undefined) return acknowledge()
+    if (taken === undefined) return this.#acknowledge(packetId)
     if (message.qos === 0) return
-    taken.then(acknowledge, (error: unknown) => {
-      this.#ports.log.write('error', 'front.publish-failed', { attempt: this.connectionId, why: messageOf(error) })
-      if (packetId !== undefined) this.receive({ on: 'publish-failed', packetId })
-    })
+    taken.then(
+      () => this.#acknowledge(packetId),
+      (error: unknown) => {
+        this.#ports.log.write('error', 'front.publish-failed', { attempt: this.connectionId, why: messageOf(error) })
+        if (packetId !== undefined) this.receive({ on: 'publish-failed', packetId })
+      },
+    )
+  }
+
+  #acknowledge(packetId: number | undefined): void {
+    if (packetId !== undefined) this.receive({ on: 'acknowledged', packetId })
   }
 
   #request(message: Message): ServiceRequest {

@@ -7,6 +7,7 @@ import type { Presented } from './admission-step.ts'
 import type { AttemptCause } from './attempt.ts'
 import { attemptCause } from './attempt-causes.ts'
 import type { AttemptRecord } from './attempt-log.ts'
+import { superviseAuthorized } from './authorized-life.ts'
 import { Candidate } from './candidate.ts'
 import type { ConnectionPorts } from './connection-ports.ts'
 import type { SignedKey } from './key-identity.ts'
@@ -144,6 +145,7 @@ export class MqttConnection implements WireListener {
     this.#ports.watch?.remember(session, this.#remoteAddress)
     this.#session = session
     if (principal.kind === 'access-key') this.#endInTime(principal.key, session)
+    if (principal.kind === 'authorizer') this.#wire.onClose(superviseAuthorized(session, principal.client, this.#ports))
     attempt.step('session', `let in, keep-alive ${accepted.keepAlive} s${describeBegun(begun)}`)
     attempt.rest()
     this.#wire.allowPackets(profile.packetBytesMax)

@@ -1,3 +1,4 @@
+import { TAKEN } from '@birthmark/cloud/bus'
 import { type Message, serviceOf } from '@birthmark/cloud/mqtt'
 import type { ClientSession } from '@birthmark/cloud/sessions'
 import type { ConnectionPorts } from './connection-ports.ts'
@@ -28,7 +29,7 @@ export function publishMessage(
   if (service?.receive === undefined) taken = ports.bus.publish(message)
   else service.receive(request(message))
   const noted = message.qos === 2 && packetId !== undefined ? durable?.receive(packetId) : undefined
-  if (noted === undefined || packetId === undefined) return taken
+  if (noted === undefined || packetId === undefined) return taken === TAKEN ? undefined : taken
   // In one turn with what the receivers keep: either both are on disk, or none.
   return Promise.all([taken, noted]).then(
     () => undefined,

@@ -1,6 +1,7 @@
 import type { Principal } from './admission.ts'
 import { type AttemptCause } from './attempt.ts'
 import { attemptCause } from './attempt-causes.ts'
+import { bindGrant } from './authorized-client.ts'
 import { ClientCertificate } from './client-certificate.ts'
 import type { ConnectionPorts } from './connection-ports.ts'
 import type { BoundIdentity } from './identity.ts'
@@ -27,6 +28,9 @@ export async function reloadIdentity(
       ok: false,
       cause: attemptCause('SIGNATURE_REFUSED', { why: `the access key ${principal.id} was revoked` }),
     }
+  }
+  if (principal.kind === 'authorizer') {
+    return { ok: true, identity: bindGrant(principal.client.grant, { ...connection, scope: registry.scope }) }
   }
   if (principal.kind === 'local') return { ok: true, identity: (await bindLocal(registry, connection)).identity }
   const { id } = principal

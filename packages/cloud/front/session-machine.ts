@@ -1,4 +1,12 @@
-import { type AcceptedConnect, ServerSession, type SessionPolicy } from '@birthmark/cloud/mqtt'
+import {
+  type AcceptedConnect,
+  type Delivery,
+  type QoS,
+  ServerSession,
+  type SessionInput,
+  type SessionPolicy,
+  type StoredMark,
+} from '@birthmark/cloud/mqtt'
 import type { ClientSession } from '@birthmark/cloud/sessions'
 import type { ConnectionPorts } from './connection-ports.ts'
 
@@ -26,4 +34,9 @@ export function sessionMachine(
     mayShare: (filter) => bus.mayShare(filter),
     now: clock.now(),
   })
+}
+
+/** Says to a machine that the bus has a message for it. */
+export function delivering(delivery: Delivery, qos: QoS, stored: StoredMark | undefined): SessionInput {
+  return stored === undefined ? { on: 'deliver', delivery, qos } : { on: 'deliver', delivery, qos, stored }
 }

@@ -25,7 +25,8 @@ export class IdentityPolicy implements SessionPolicy {
   }
 
   publish(topic: TopicName): Denial | undefined {
-    return this.#published.of(topic, () => this.#denial('iot:Publish', this.#topics + topic))
+    const known = this.#published.get(topic)
+    return (known ?? this.#published.keep(topic, this.#denial('iot:Publish', this.#topics + topic))) || undefined
   }
 
   retainPublish(topic: TopicName): Denial | undefined {
@@ -37,8 +38,8 @@ export class IdentityPolicy implements SessionPolicy {
   }
 
   receive(topic: TopicName): boolean {
-    const denial = this.#received.of(topic, () => this.#denial('iot:Receive', this.#topics + topic))
-    return denial === undefined
+    const known = this.#received.get(topic)
+    return (known ?? this.#received.keep(topic, this.#denial('iot:Receive', this.#topics + topic))) === ALLOWED
   }
 
   #denial(action: PolicyAction, resource: string): Denial | undefined {
@@ -49,23 +50,29 @@ export class IdentityPolicy implements SessionPolicy {
 
 /** What was decided lately. Topics come from the decoder's memory, so that the same one is the same string. */
 class Decided {
-  #denials: Map<TopicName, Denial | undefined> | undefined
+  #decisions: Map<TopicName, Denial | typeof ALLOWED> | undefined
 
-  of(topic: TopicName, decide: () => Denial | undefined): Denial | undefined {
-    this.#denials ??= new Map()
-    const denials = this.#denials
-    const known = denials.get(topic)
-    if (known !== undefined || denials.has(topic)) return known
-    const denial = decide()
-    if (denials.size >= REMEMBERED_TOPICS_MAX) denials.delete(denials.keys().next().value ?? topic)
-    denials.set(topic, denial)
-    return denial
+  /** Gives what was decided, if that is remembered. */
+  get(topic: TopicName): Denial | typeof ALLOWED | undefined {
+    return this.#decisions?.get(topic)
+  }
+
+  /** Remembers a decision, and gives it. */
+  keep(topic: TopicName, denial: Denial | undefined): Denial | typeof ALLOWED {
+    this.#decisions ??= new Map()
+    const decisions = this.#decisions
+    if (decisions.size >= REMEMBERED_TOPICS_MAX) decisions.delete(decisions.keys().next().value ?? topic)
+    decisions.set(topic, denial ?? ALLOWED)
+    return denial ?? ALLOWED
   }
 
   clear(): void {
-    this.#denials = undefined
+    this.#decisions = undefined
   }
 }
+
+/** Stands for a decision that denies nothing. */
+const ALLOWED = false
 
 /**
  * Topics whose decision a session remembers, for each action; at the limit the oldest is forgotten. A service that

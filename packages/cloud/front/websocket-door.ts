@@ -6,6 +6,7 @@ import type { Presented } from './admission-step.ts'
 import type { AttemptCause } from './attempt.ts'
 import { attemptCause } from './attempt-causes.ts'
 import type { HttpService } from './http-ports.ts'
+import { namesAuthorizer, requestFacts } from './judge-authorizer.ts'
 import { WEBSOCKET_MESSAGE_BYTES_MAX, WEBSOCKET_PONG_BYTES_MAX } from './limits.ts'
 
 /** What became of a request to open a WebSocket. */
@@ -44,10 +45,11 @@ export class WebSocketDoor {
     socket: TLSSocket,
     head: Buffer,
     presented: Presented,
+    hasAuthorizers: () => Promise<boolean>,
   ): Promise<WebSocketOpening> {
     const wrong = whyNot(request)
     if (wrong !== undefined) return refused(wrong.status, undefined, attemptCause('WEBSOCKET_REFUSED', wrong))
-    const principal = await this.#principalOf(request, presented)
+    const principal = await this.#principalOf(request, presented, hasAuthorizers)
     if (!principal.ok) return principal
     const webSocket = await this.#handshake(request, socket, head)
     if (webSocket === undefined) {
@@ -63,10 +65,14 @@ export class WebSocketDoor {
     return { ok: true, socket: streamOf(webSocket, socket), presented: principal.presented, detail }
   }
 
-  /** A signature goes before a certificate: who signs wants to be known by it. */
+  /**
+   * A signature goes before a certificate: who signs wants to be known by it, and who names an authorizer by that. The
+   * client may say in its CONNECT what an authorizer judges it by, and is judged then.
+   */
   async #principalOf(
     request: IncomingMessage,
     presented: Presented,
+    hasAuthorizers: () => Promise<boolean>,
   ): Promise<{ readonly ok: true; readonly presented: Presented } | Extract<WebSocketOpening, { ok: false }>> {
     if (isSigned(request)) {
       const verdict = await this.#service?.checkSignature(request)
@@ -78,10 +84,14 @@ export class WebSocketDoor {
       }
       return refused(status, exception, attemptCause('SIGNATURE_REFUSED', { why }))
     }
-    if (presented.certificate !== undefined) return { ok: true, presented }
-    const asksAuthorizer = asksForAuthorizer(request)
-    const cause = attemptCause(asksAuthorizer ? 'AUTHORIZER_UNSUPPORTED' : 'NO_CLIENT_CERTIFICATE')
-    return refused(403, asksAuthorizer ? 'ForbiddenException' : 'MissingAuthenticationTokenException', cause)
+    const isNamed = namesAuthorizer(request)
+    if (presented.certificate !== undefined && !isNamed) return { ok: true, presented }
+    if (await hasAuthorizers()) {
+      return { ok: true, presented: { ...presented, asksAuthorizer: true, request: requestFacts(request) } }
+    }
+    if (!isNamed) return refused(403, 'MissingAuthenticationTokenException', attemptCause('NO_CLIENT_CERTIFICATE'))
+    const why = 'no authorizer of this account and region is ACTIVE'
+    return refused(403, 'ForbiddenException', attemptCause('AUTHORIZER_UNKNOWN', { why }))
   }
 
   /** Gives nothing when the request is not one that opens a WebSocket; its client has its answer then. */
@@ -121,10 +131,6 @@ function whyNot({ method, url = '', headers }: IncomingMessage): { status: numbe
 
 function isSigned({ headers, url = '' }: IncomingMessage): boolean {
   return headers.authorization?.startsWith('AWS4-') === true || /[?&]X-Amz-(?:Signature|Algorithm)=/.test(url)
-}
-
-function asksForAuthorizer({ headers, url = '' }: IncomingMessage): boolean {
-  return headers['x-amz-customauthorizer-name'] !== undefined || url.includes('x-amz-customauthorizer-name=')
 }
 
 function refused(

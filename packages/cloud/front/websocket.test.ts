@@ -109,7 +109,7 @@ const REFUSALS: readonly (readonly [
   ['without a subprotocol', '/mqtt', [], 400, 'WEBSOCKET_REFUSED'],
   ['with another subprotocol', '/mqtt', ['chat'], 400, 'WEBSOCKET_REFUSED'],
   ['with a wrong signature', '/mqtt?X-Amz-Signature=wrong', ['mqtt'], 403, 'SIGNATURE_REFUSED'],
-  ['for an authorizer', '/mqtt?x-amz-customauthorizer-name=a', ['mqtt'], 403, 'AUTHORIZER_UNSUPPORTED'],
+  ['for an authorizer', '/mqtt?x-amz-customauthorizer-name=a', ['mqtt'], 403, 'AUTHORIZER_UNKNOWN'],
 ]
 
 for (const [what, path, protocols, status, code] of REFUSALS) {

@@ -150,3 +150,11 @@ test('what is no function is refused with the member that is wrong', () => {
     assert.throws(() => parseFunction(value), named, member)
   }
 })
+
+test('what a caller calls secret is in no answer of a function that fails', async () => {
+  const source = 'export const handler = async ({ token }) => { throw new Error(`no such token: ${token}`) }'
+  const arn = await add('telltale', moduleOf(source), GENEROUS)
+  const blank = (text: string): string => text.replaceAll('secret', '…')
+  const result = await runner.invoke(SCOPE, arn, { token: 'secret' }, millis(60_000), blank)
+  assert.deepEqual(result, { outcome: 'failed', why: 'Error: no such token: …' })
+})

@@ -46,8 +46,18 @@ export class FunctionRunner {
     })
   }
 
-  /** Runs the function with an ARN, which has `limit` to answer besides its own; never rejects. */
-  async invoke(scope: Scope, arn: string, event: unknown, limit: Millis = NO_LIMIT): Promise<Invocation> {
+  /**
+   * Runs the function with an ARN, which has `limit` to answer besides its own; never rejects.
+   *
+   * @param blank Takes what is secret of the event out of what is told and logged of a failure.
+   */
+  async invoke(
+    scope: Scope,
+    arn: string,
+    event: unknown,
+    limit: Millis = NO_LIMIT,
+    blank: (text: string) => string = (text) => text,
+  ): Promise<Invocation> {
     try {
       const name = functionNameOf(arn, scope)
       if (name === undefined) return { outcome: 'failed', why: `${arn} is no function of this account and region` }
@@ -56,14 +66,15 @@ export class FunctionRunner {
       const definition = parseFunction(JSON.parse(document.body))
       const time = millis(Math.min(limit, definition.timeoutMs))
       const { code } = definition
-      const result =
+      const ended =
         code.kind === 'url'
           ? await invokeUrl(code.url, name, event, time)
           : await this.#poolOf(scope, definition).run(event, time)
+      const result = ended.outcome === 'failed' ? { ...ended, why: blank(ended.why) } : ended
       this.#note(name, result)
       return result
     } catch (error) {
-      return { outcome: 'failed', why: messageOf(error) }
+      return { outcome: 'failed', why: blank(messageOf(error)) }
     }
   }
 

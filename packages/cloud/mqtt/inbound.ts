@@ -128,8 +128,8 @@ export class Inbound {
     return false
   }
 
-  #answer(type: 'puback' | 'pubrec', settled: Settled): void {
-    this.#options.send({ type, ...settled, properties: NO_PROPERTIES })
+  #answer(type: 'puback' | 'pubrec', { packetId, reasonCode: code }: Settled): void {
+    this.#options.send({ type, packetId, reasonCode: code, properties: NO_PROPERTIES })
   }
 
   #readOn(effects: SessionEffect[]): void {

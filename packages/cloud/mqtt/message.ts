@@ -30,7 +30,7 @@ export function keptMessage(message: Message): Message {
     correlationData === undefined
       ? message.properties
       : { ...message.properties, correlationData: correlationData.slice() }
-  return { ...message, payload: Uint8Array.from(message.payload), properties }
+  return { ...message, payload: new Uint8Array(message.payload), properties }
 }
 
 /** Gives the bytes that `message` occupies while it waits for a slow receiver. */

@@ -150,7 +150,8 @@ export class Outbound {
     if (this.#queue.length >= queueCountMax || this.#queueBytes + bytes > queueBytesMax) {
       return drop(message, 'queue-full', effects)
     }
-    this.#queue.push({ ...waiting, message: keptMessage(message) })
+    const { marks, qos, stored } = waiting
+    this.#queue.push({ message: keptMessage(message), marks, qos, stored })
     this.#queueBytes += bytes
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { PolicyAction, PolicyContext } from './index.ts'
+import { bindPolicies, type PolicyAction, type PolicyContext, parsePolicyDocument } from './index.ts'
 import { ARN, ATTACHED, allow, bind, CONTEXT, decide, explain, outcome, THING, UNATTACHED } from './testing/policies.ts'
 
 /** The worked example "typical device" of the AWS IoT Core developer guide, thing policy examples. */
@@ -254,3 +254,17 @@ function variable(name: string, value: string | undefined): readonly Row[] {
     [name, statements, 'iot:Publish', `topic/${value}x`, 'resource'],
   ]
 }
+
+test('what a statement asks of no connection is shared, and still speaks of the policy that it came by', () => {
+  const statements = [allow('iot:Publish', `${ARN}topic/a`), allow('iot:Publish', `${ARN}topic/\${iot:ClientId}`)]
+  const document = parsePolicyDocument(JSON.stringify({ Version: '2012-10-17', Statement: statements }))
+  const by = (name: string, clientId: string, topic: string): unknown => {
+    const bound = bindPolicies([{ name, document }], { ...CONTEXT, clientId })
+    const decision = bound.decide({ action: 'iot:Publish', resource: `${ARN}topic/${topic}` })
+    return decision.effect === 'allow' ? `${decision.by.policy} ${decision.by.index}` : decision.why
+  }
+  assert.equal(by('one', 'x', 'a'), 'one 0')
+  assert.equal(by('two', 'y', 'a'), 'two 0')
+  assert.equal(by('one', 'x', 'x'), 'one 1')
+  assert.equal(by('one', 'y', 'x'), 'no-statement-matched')
+})

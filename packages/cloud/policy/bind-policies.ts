@@ -53,10 +53,11 @@ class JudgingPolicies implements BoundPolicies {
   #namingOf(action: Action): Naming {
     const known = this.#naming?.get(action)
     if (known !== undefined) return known
-    const { Deny: denies = [], Allow: allows = [] } = Object.groupBy(
-      this.#statements.filter((statement) => statement.matchesAction(action)),
-      ({ effect }) => effect,
-    )
+    const denies: BoundStatement[] = []
+    const allows: BoundStatement[] = []
+    for (const statement of this.#statements) {
+      if (statement.matchesAction(action)) (statement.effect === 'Deny' ? denies : allows).push(statement)
+    }
     const naming = { denies, allows }
     if (action !== 'iot:Connect') (this.#naming ??= new Map()).set(action, naming)
     return naming

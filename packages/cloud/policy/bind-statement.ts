@@ -24,6 +24,12 @@ function isConstant({ conditions, resources }: PolicyStatement): boolean {
 /** The statements that hold for every connection alike, by what they were read from, under the policy's last name. */
 const constants = new WeakMap<PolicyStatement, BoundStatement>()
 
+/** Which actions statements name, of those asked for: it depends on no connection, and every one asks. */
+const named = new WeakMap<PolicyStatement, Map<string, boolean>>()
+
+/** Actions that are remembered for a statement; connections ask for five. At the limit: others are judged each time. */
+const NAMED_ACTIONS_MAX = 16
+
 /**
  * A statement as it holds for one connection: conditions judged, variables replaced. An unresolved variable matches
  * nothing, and where that would widen what an Allow grants (in NotResource, under a negated operator) the whole Allow
@@ -54,9 +60,14 @@ export class BoundStatement {
   }
 
   matchesAction(action: AccessRequest['action']): boolean {
+    const known = named.get(this.#statement) ?? new Map<string, boolean>()
+    const before = known.get(action)
+    if (before !== undefined) return before
     const { negated, patterns } = this.#statement.actions
     const text = action.toLowerCase()
-    return patterns.some(({ constant }) => constant !== undefined && matchesGlob(constant, text)) !== negated
+    const isNamed = patterns.some(({ constant }) => constant !== undefined && matchesGlob(constant, text)) !== negated
+    if (known.size < NAMED_ACTIONS_MAX) named.set(this.#statement, known.set(action, isNamed))
+    return isNamed
   }
 
   /** Tells whether the conditions hold and the resource is meant. The action is asked for first. */

@@ -16,9 +16,10 @@ export interface ProvidedCertificate {
 /** Whoever signs for the cloud, which holds no CA key of its own: our authority beside it, or any other CA. */
 export interface CertificateProvider {
   /**
-   * Signs the key of a PKCS#10 request (DER).
+   * Verifies that the key in a PKCS#10 request (DER) made it, and signs that key.
    *
-   * @throws `CERTIFICATE_PROVIDER_UNAVAILABLE` (operator), `CERTIFICATE_PROVIDER_REFUSED` (caller)
+   * @throws `CERTIFICATE_REQUEST_REFUSED` (peer) when the request is no good, `CERTIFICATE_PROVIDER_UNAVAILABLE`
+   * (operator), `CERTIFICATE_PROVIDER_REFUSED` (caller)
    */
   issue(csr: Uint8Array, purpose: CertificatePurpose): Promise<ProvidedCertificate>
   /**

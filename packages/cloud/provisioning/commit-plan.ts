@@ -1,4 +1,4 @@
-import type { Change, ScopedRegistry } from '@birthmark/cloud/registry'
+import type { CertificateRecord, Change, ScopedRegistry } from '@birthmark/cloud/registry'
 import { readExistingResources } from './existing-resources.ts'
 import { provisioningFault } from './faults.ts'
 import { COMMIT_TRIES_MAX } from './first-connection.ts'
@@ -8,6 +8,11 @@ import type { ProvisioningTemplate } from './template.ts'
 
 /** What else belongs into the commit of a plan. */
 export interface BesidePlan {
+  /**
+   * The certificate as the caller has read it, while that is PENDING_ACTIVATION: the plan then changes its status, and
+   * the commit conflicts when it is another by then.
+   */
+  readonly certificate?: CertificateRecord
   /** Gives the changes that are made with the plan's, or throws to refuse it. */
   readonly changes: (existing: ExistingResources) => Promise<readonly Change[]>
   /** Tells what a change that the registry refused means; `undefined`: somebody was faster, decide anew. */
@@ -29,7 +34,9 @@ export async function commitProvisioning(
 ): Promise<ProvisioningPlan> {
   let last = { change: '', reason: '' }
   for (let tries = 0; tries < COMMIT_TRIES_MAX; tries += 1) {
-    const existing = await readExistingResources(registry, template, inputs)
+    const existing = await readExistingResources(registry, template, inputs, {
+      certificate: tries === 0 ? beside?.certificate : undefined,
+    })
     const plan = planProvisioning(template, inputs, existing)
     const changes: readonly Change[] = [...plan.changes, ...((await beside?.changes(existing)) ?? [])]
     const result = await registry.commit(changes)

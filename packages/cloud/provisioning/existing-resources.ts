@@ -6,17 +6,19 @@ import type { ProvisioningTemplate } from './template.ts'
 /**
  * Reads from the registry what a template names: what `planProvisioning` has to know.
  *
+ * @param known What the caller has read already.
  * @throws the faults of `PROVISIONING_FAULTS` that begin with `PROVISIONING_`, faults of the registry
  */
 export async function readExistingResources(
   registry: ScopedRegistry,
   template: ProvisioningTemplate,
   inputs: ProvisioningInputs,
+  known: Pick<ExistingResources, 'certificate'> = { certificate: undefined },
 ): Promise<ExistingResources> {
   const { id } = inputs.certificate
   const wanted = resolveTemplate(template, { ...inputs, certificateId: id })
   const [certificate, thing, policies, attachedPolicies, attachedThings, catalog] = await Promise.all([
-    registry.certificate(id),
+    known.certificate ?? registry.certificate(id),
     wanted.thing && registry.thing(wanted.thing.name),
     Promise.all(wanted.policies.map(({ name }) => registry.policy(name))),
     registry.attachedPolicies(id),

@@ -1,5 +1,5 @@
 import type { CertificateRecord } from '@birthmark/cloud/registry'
-import { encodeUtf8, Fault, later, type Millis, messageOf, seconds, toHex } from '@birthmark/foundation/kernel'
+import { encodeUtf8, Fault, later, type Millis, seconds, toHex } from '@birthmark/foundation/kernel'
 import { fleetFault } from './fleet-faults.ts'
 import { type PayloadMembers, textMember } from './fleet-payload.ts'
 import type { FleetClient, FleetPorts, FleetRequest } from './fleet-ports.ts'
@@ -22,8 +22,9 @@ export async function createCertificateFromCsr(
   ports: FleetPorts,
 ): Promise<Readonly<Record<string, unknown>>> {
   const pem = textMember(members, 'certificateSigningRequest', CSR_CHARACTERS_MAX)
-  const csr = await readCsr(pem, ports)
-  const { certificateId, certificatePem, certificateOwnershipToken } = await offer(csr, 'csr', request, ports)
+  const { certificateId, certificatePem, certificateOwnershipToken } = await blamingCsr(() =>
+    offer(ports.crypto.readCsr(pem), 'csr', request, ports),
+  )
   return { certificateOwnershipToken, certificateId, certificatePem }
 }
 
@@ -83,14 +84,23 @@ async function offer(
   return { certificateId: record.id, certificatePem: record.pem, certificateOwnershipToken: token }
 }
 
-async function readCsr(pem: string, { crypto }: FleetPorts): Promise<Uint8Array> {
+/** A request may be unreadable, or fail at whoever signs. */
+async function blamingCsr<Result>(make: () => Promise<Result>): Promise<Result> {
   try {
-    return await crypto.readCsr(pem)
+    return await make()
   } catch (error) {
-    if (!(error instanceof Fault)) throw error
-    throw fleetFault('FLEET_CSR_INVALID', { why: messageOf(error) }, error)
+    if (!(error instanceof Fault) || !CSR_FAULTS.has(error.code)) throw error
+    throw fleetFault('FLEET_CSR_INVALID', { why: error.message }, error)
   }
 }
+
+/** What the x509 room says of a request, and what a signer says of it. */
+const CSR_FAULTS: ReadonlySet<string> = new Set([
+  'CSR_UNREADABLE',
+  'CSR_KEY_UNSUPPORTED',
+  'CSR_SIGNATURE_INVALID',
+  'CERTIFICATE_REQUEST_REFUSED',
+])
 
 /** How long a device may take between its certificate and its provisioning (AWS IoT: one hour). */
 const TOKEN_LIFETIME: Millis = seconds(3600)

@@ -86,7 +86,11 @@ export interface TakenThing {
   readonly outcome: FleetPorts['existingThings']
 }
 
-/** Signs a device's key; an account may have a certificate provider of its own for requests with a CSR. */
+/**
+ * Signs a device's key; an account may have a certificate provider of its own for requests with a CSR. Whoever signs
+ * verifies first that the key made the request, and throws `CERTIFICATE_REQUEST_REFUSED` or `CSR_SIGNATURE_INVALID`
+ * (peer) when it did not.
+ */
 export type FleetIssuer = (
   csr: Uint8Array,
   request: { readonly scope: Scope; readonly client: FleetClient; readonly origin: 'csr' | 'keys' },
@@ -96,8 +100,8 @@ export type FleetIssuer = (
 export interface FleetCrypto {
   /** Makes a key pair with a request for it (DER); the private key is PEM, PKCS#1. */
   newKey(): Promise<{ readonly csr: Uint8Array; readonly privateKeyPem: string }>
-  /** Reads a PKCS#10 request in PEM and verifies it. @throws faults of the x509 room */
-  readCsr(pem: string): Promise<Uint8Array>
+  /** Reads a PKCS#10 request in PEM; {@link FleetIssuer} verifies it. @throws faults of the x509 room */
+  readCsr(pem: string): Uint8Array
   /** Reads a certificate in DER. */
   readCertificate(der: Uint8Array): Pick<CertificateRecord, 'id' | 'pem' | 'notBefore' | 'notAfter'>
   readonly publicKeyOf: PublicKeyOf

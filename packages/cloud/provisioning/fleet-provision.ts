@@ -1,8 +1,8 @@
 import type {
   AllowList,
-  CertificateOffer,
   CertificateRecord,
   Change,
+  OfferedCertificate,
   ScopedRegistry,
   TemplateRecord,
 } from '@birthmark/cloud/registry'
@@ -30,9 +30,8 @@ export async function provisionOffered(
   const registry = ports.registryOf(request.scope)
   // Step 1: the template, and whose certificate it is.
   const template = await fleetTemplate(registry, templateName)
-  const offer = await ownedOffer(members.get('certificateOwnershipToken'), registry, request, ports)
-  const certificate = await registry.certificate(offer.certificateId)
-  if (certificate === undefined) throw unknownToken()
+  const token = members.get('certificateOwnershipToken')
+  const { offer, certificate } = await ownedOffer(token, registry, request, ports)
   const sent = parametersMember(members)
 
   // Step 2: may this device have it? The list first: it costs nothing, the hook does.
@@ -64,17 +63,18 @@ async function ownedOffer(
   registry: ScopedRegistry,
   { client }: FleetRequest,
   ports: FleetPorts,
-): Promise<CertificateOffer> {
+): Promise<OfferedCertificate> {
   if (token === undefined || token === null || token === '') {
     throw fleetFault('FLEET_TOKEN_INVALID', { why: 'Certificate ownership token cannot be empty.' })
   }
   const isText = typeof token === 'string' && token.length <= TOKEN_CHARACTERS_MAX
-  const offer = isText ? await registry.provisioning.offer(hashOf(token, ports)) : undefined
-  if (offer === undefined || offer.principal !== principalOf(client)) throw unknownToken()
-  if (offer.expiresAt <= ports.clock.now()) {
-    throw fleetFault('FLEET_TOKEN_EXPIRED', { at: new Date(offer.expiresAt).toISOString() })
+  const offered = isText ? await registry.provisioning.offer(hashOf(token, ports)) : undefined
+  if (offered === undefined || offered.offer.principal !== principalOf(client)) throw unknownToken()
+  const { expiresAt } = offered.offer
+  if (expiresAt <= ports.clock.now()) {
+    throw fleetFault('FLEET_TOKEN_EXPIRED', { at: new Date(expiresAt).toISOString() })
   }
-  return offer
+  return offered
 }
 
 function unknownToken(): Error {
@@ -181,6 +181,7 @@ async function commitPlan(
     sha256: (content) => ports.crypto.sha256(content),
   }
   return commitProvisioning(registry, parsed, inputs, {
+    ...(certificate.status === 'PENDING_ACTIVATION' && { certificate }),
     changes: async (existing) => {
       if (existing.certificate === undefined) throw unknownToken()
       const taken = existing.thing && (await takeThing(existing.thing.name, template, certificate, request, ports))

@@ -30,6 +30,7 @@ export type {
   AllowList,
   CertificateOffer,
   DocumentKind,
+  OfferedCertificate,
   ProvisioningClaim,
   StoredDocument,
 } from './provisioning-records.ts'

@@ -37,7 +37,7 @@ export type ProvisioningChange =
       readonly value: string
       readonly certificateId: CertificateId
     }
-  /** `exists`; `limit` when `max` documents of its kind exist. */
+  /** `exists`; `taken` when one of its kind has its `uniqueKey`, in any scope; `limit` when `max` of its kind exist. */
   | { readonly do: 'create-document'; readonly document: StoredDocument; readonly max?: number }
   /** `absent`; `version` when it is not what `from` says. */
   | {

@@ -4,6 +4,7 @@ import type {
   AllowList,
   CertificateOffer,
   DocumentKind,
+  OfferedCertificate,
   ProvisioningClaim,
   StoredDocument,
 } from './provisioning-records.ts'
@@ -11,8 +12,8 @@ import type { CertificateId } from './records.ts'
 
 /** What provisioning keeps in one account and region. */
 export interface ProvisioningReads {
-  /** Gives the offer whose token has this hash. */
-  offer(tokenHash: string): Promise<CertificateOffer | undefined>
+  /** Gives the offer whose token has this hash, and its certificate. */
+  offer(tokenHash: string): Promise<OfferedCertificate | undefined>
   /** Gives offers that have expired, oldest first, at most `limit`. */
   expiredOffers(now: Instant, limit: number): Promise<readonly CertificateOffer[]>
   claim(certificateId: CertificateId): Promise<ProvisioningClaim | undefined>

@@ -1,5 +1,5 @@
 import type { Instant } from '@birthmark/foundation/kernel'
-import type { CertificateId } from './records.ts'
+import type { CertificateId, CertificateRecord } from './records.ts'
 
 /** A certificate that fleet provisioning made and whose device has not proved yet that it is provisioned. */
 export interface CertificateOffer {
@@ -11,6 +11,12 @@ export interface CertificateOffer {
   readonly expiresAt: Instant
   /** Hash of the request that the certificate was provisioned by; `undefined` while it was not. */
   readonly usedFor: string | undefined
+}
+
+/** An offer with what was offered. */
+export interface OfferedCertificate {
+  readonly offer: CertificateOffer
+  readonly certificate: CertificateRecord
 }
 
 /** A short-lived certificate with which a trusted user lets one device ask for its own (CreateProvisioningClaim). */
@@ -59,4 +65,6 @@ export interface StoredDocument {
   /** JSON. */
   readonly body: string
   readonly createdAt: Instant
+  /** What no other document of its kind has, in any account and region: a domain name, say. Absent without such. */
+  readonly uniqueKey?: string
 }

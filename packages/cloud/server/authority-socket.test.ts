@@ -33,6 +33,17 @@ test('a refusal says what the authority said, and the next question is answered'
   assert.deepEqual(await client.root(), Buffer.from([4]))
 })
 
+test('a request that is no good is told apart from what the authority does not sign', async (context) => {
+  const client = await clientOf(context, (socket, line) => {
+    const error = { code: 'CSR_SIGNATURE_INVALID', message: 'the key did not sign it', remedy: '' }
+    socket.write(`${JSON.stringify({ id: idOf(line), error })}\n`)
+  })
+  await assert.rejects(client.issue(Uint8Array.of(9), 'device'), (error) => {
+    assert.ok(isFault(error, 'CERTIFICATE_REQUEST_REFUSED'))
+    return error.message === 'the key did not sign it'
+  })
+})
+
 const UNANSWERED: Readonly<Record<string, (socket: Socket) => void>> = {
   'closes the connection': (socket) => socket.destroy(),
   'answers no JSON': (socket) => socket.write('nonsense\n'),

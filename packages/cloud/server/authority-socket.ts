@@ -150,7 +150,8 @@ function refusalOf(answer: Answer | undefined): Fault | undefined {
   const error = answer?.['error']
   if (typeof error !== 'object' || error === null) return undefined
   const message = 'message' in error && typeof error.message === 'string' ? error.message : 'it gave no reason'
-  return serverFault('CERTIFICATE_PROVIDER_REFUSED', { why: message })
+  const isRequests = 'code' in error && typeof error.code === 'string' && error.code.startsWith('CSR_')
+  return serverFault(isRequests ? 'CERTIFICATE_REQUEST_REFUSED' : 'CERTIFICATE_PROVIDER_REFUSED', { why: message })
 }
 
 function readProvided(answer: Answer, path: string): ProvidedCertificate {

@@ -52,6 +52,12 @@ export const SERVER_FAULTS = {
     message: 'the authority at {path} does not answer: {why}',
     remedy: 'Start it, or name its socket with --authority-socket.',
   },
+  CERTIFICATE_REQUEST_REFUSED: {
+    blame: 'peer',
+    message: '{why}',
+    remedy: 'Make a PKCS#10 request, signed by its own key, of a kind that the authority signs.',
+    spec: 'RFC 2986 §3',
+  },
   CERTIFICATE_PROVIDER_REFUSED: {
     blame: 'caller',
     message: 'the authority refused to sign: {why}',

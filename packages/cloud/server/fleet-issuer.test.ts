@@ -55,6 +55,20 @@ test('the function of the account signs what is requested by CSR, and nothing el
   }
 })
 
+test('a function is not asked to sign a request that its key did not make', async (context) => {
+  const asked: string[] = []
+  const issue = await issuerWith(context, async (_scope, arn) => {
+    asked.push(arn)
+    return { outcome: 'slow' }
+  })
+  const forged = csr.slice()
+  forged.set([(csr.at(-1) ?? 0) ^ 1], csr.length - 1)
+  await assert.rejects(issue(forged, { scope: SCOPE, client, origin: 'csr' }), (error) =>
+    isFault(error, 'CSR_SIGNATURE_INVALID'),
+  )
+  assert.deepEqual(asked, [])
+})
+
 const renamed = (await hsm.issueDevice({ commonName: 'press-2', publicKey: verifyCsr(csr).publicKey })).toPem()
 const ANSWERS: readonly (readonly [why: string, result: Awaited<ReturnType<FleetIssuerParts['invoke']>>, RegExp])[] = [
   ['it is slow', { outcome: 'slow' }, /within 5 s/],

@@ -1,7 +1,14 @@
 import type { CertificateProvider, FleetIssuer } from '@birthmark/cloud/provisioning'
 import type { Registry, Scope } from '@birthmark/cloud/registry'
 import { type Millis, messageOf, seconds } from '@birthmark/foundation/kernel'
-import { type Certificate, formatName, parseCertificate, toPem, verifyCsr } from '@birthmark/foundation/x509'
+import {
+  type Certificate,
+  formatName,
+  parseCertificate,
+  toPem,
+  type VerifiedCsr,
+  verifyCsrAside,
+} from '@birthmark/foundation/x509'
 import { serverFault } from './faults.ts'
 
 /** What an account's own certificate provider is asked with, and the authority that signs where there is none. */
@@ -20,12 +27,14 @@ type Invoked =
  * Makes the issuer of fleet provisioning. An account with a certificate provider has its function sign what devices
  * request by CSR (AWS IoT Core developer guide, self-managed certificate signing); the authority signs everything else.
  *
- * The issuer throws `CERTIFICATE_PROVIDER_REFUSED` when the function fails or gives something else than was requested.
+ * The issuer throws what {@link CertificateProvider.issue} throws; with a function `CSR_SIGNATURE_INVALID` before it
+ * is asked, and `CERTIFICATE_PROVIDER_REFUSED` when it fails or gives something else than was requested.
  */
 export function fleetIssuer({ registry, provider, invoke }: FleetIssuerParts): FleetIssuer {
   return async (csr, { scope, client, origin }) => {
     const arn = origin === 'csr' ? await signingFunction(registry, scope) : undefined
     if (arn === undefined) return provider.issue(csr, 'device')
+    const request = await verifyCsrAside(csr)
     const event = {
       certificateSigningRequest: toPem('CERTIFICATE REQUEST', csr),
       principalId: client.certificateId,
@@ -34,7 +43,7 @@ export function fleetIssuer({ registry, provider, invoke }: FleetIssuerParts): F
     const invoked = await invoke(scope, arn, event, SIGNING_TIME)
     if (invoked.outcome === 'slow') throw refused(`${arn} has not answered within ${SIGNING_TIME / 1000} s`)
     if (invoked.outcome === 'failed') throw refused(invoked.why)
-    return { certificate: readAnswer(invoked.answer, csr, arn), intermediates: [], root: await provider.root() }
+    return { certificate: readAnswer(invoked.answer, request, arn), intermediates: [], root: await provider.root() }
   }
 }
 
@@ -48,10 +57,9 @@ async function signingFunction(registry: Registry, scope: Scope): Promise<string
 }
 
 /** The certificate must carry the key and the subject of the request. */
-function readAnswer(answer: unknown, csr: Uint8Array, arn: string): Uint8Array {
+function readAnswer(answer: unknown, request: VerifiedCsr, arn: string): Uint8Array {
   const pem = memberOf(answer, 'certificatePem')
   if (typeof pem !== 'string') throw refused(`${arn} gave no certificatePem`)
-  const request = verifyCsr(csr)
   const certificate = readCertificate(pem)
   if (Buffer.compare(certificate.publicKey, request.publicKey) !== 0) throw refused(`${arn} signed another key`)
   if (formatName(certificate.subject) !== formatName(request.subject)) throw refused(`${arn} changed the subject`)

@@ -1,6 +1,7 @@
 import type { Bus } from '@birthmark/cloud/bus'
 import {
   type AttemptKeeper,
+  type AuthorizerPort,
   type EndpointNames,
   type Endpoints,
   FRONT_LIMITS,
@@ -41,6 +42,7 @@ export interface FrontParts {
   readonly retained?: FrontOptions['retained']
   readonly presenceOf?: FrontOptions['presenceOf']
   readonly watchSessions: WatchSessions
+  readonly authorizers: AuthorizerPort
   readonly connectRatesOf?: FrontOptions['connectRatesOf']
   readonly services: readonly TopicService[]
   readonly endpoints: Endpoints

@@ -67,6 +67,7 @@ async function start({ endpoints, folder, scope, settings, workers }: WorkerStar
     presenceOf: (of) => side.presenceOf(of),
     attemptKeeper: side.attemptKeeper,
     watchSessions: side.watchSessions,
+    authorizers: side.authorizers,
     ...(isLimited && { connectRatesOf: (of) => side.connectRatesOf(of) }),
     services: [side.service('provisioning')],
     endpoints,
@@ -85,7 +86,7 @@ function counted(bus: Bus): Bus {
 }
 
 function tellCounts(): void {
-  if (messagesIn > 0) side.count(messagesIn)
+  side.count(messagesIn)
   messagesIn = 0
   systemTimers.after(COUNT_EVERY, tellCounts, { background: true })
 }

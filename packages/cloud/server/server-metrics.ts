@@ -3,8 +3,9 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import type { Bus } from '@birthmark/cloud/bus'
 import type { Registry } from '@birthmark/cloud/registry'
+import type { SessionCounts } from '@birthmark/cloud/sessions'
+import type { WorkerCounts } from '@birthmark/cloud/workers'
 import { type Clock, type Log, type LogFields, Metrics } from '@birthmark/foundation/kernel'
-import type { SessionCounts } from './counted-sessions.ts'
 import { listen } from './listen.ts'
 
 /** Counts what a server does. Connections and requests are counted from the events of the log, one for each. */
@@ -83,13 +84,14 @@ export class ServerMetrics {
   }
 
   /** Counts what workers have counted. */
-  countWorkers({ dropped, messagesIn }: { readonly messagesIn: number; readonly dropped: number }): void {
+  countWorkers({ dropped, messagesIn, messagesOut }: WorkerCounts): void {
     this.#messages({}, messagesIn)
+    this.#delivered({}, messagesOut)
     if (dropped > 0) this.#dropped({}, dropped)
   }
 
   text(): string {
-    const delivered = this.#buses.reduce((sum, bus) => sum + (bus.delivered ?? 0), 0)
+    const delivered = this.#buses.reduce((sum, bus) => sum + bus.delivered, 0)
     this.#delivered({}, delivered - this.#deliveredTold)
     this.#deliveredTold = delivered
     return this.#metrics.text()

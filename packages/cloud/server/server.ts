@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { createControlPlane, createDataPlaneService } from '@birthmark/cloud/api'
+import { Authorizers } from '@birthmark/cloud/authorizers'
 import { BUILT_IN_LOCAL_POLICY, LOCAL_POLICY, type SecurityPolicy } from '@birthmark/cloud/front'
 import type { CertificateProvider } from '@birthmark/cloud/provisioning'
 import type { Scope } from '@birthmark/cloud/registry'
@@ -130,6 +131,7 @@ async function openInside(options: ServerOptions, metrics: ServerMetrics, closin
   const urls = { endpointUrl: () => control.url }
   const ways = await startWays(options, { registry, busOf, abuse, certificateProvider: provider, ...urls })
   closing.push(() => ways.close())
+  const authorizers = new Authorizers({ registry, invoke: (...call) => ways.functions.invoke(...call), log })
   const endConnection: Devices['endConnection'] = (...args) => front.endConnection(...args)
   const dataPlane = createDataPlane({ ...options, busOf, retained, profile: brokerProfile(options), endConnection })
   const apiParts = {
@@ -137,6 +139,7 @@ async function openInside(options: ServerOptions, metrics: ServerMetrics, closin
     certificateProvider: provider,
     endpointAddress: (of: Scope) => endpoints.addressOf(of),
     dataPlane,
+    authorizers,
     clock,
     entropy,
     log,
@@ -151,6 +154,7 @@ async function openInside(options: ServerOptions, metrics: ServerMetrics, closin
     names: endpoints,
     watchSessions: (opened) => abuse.opened(opened),
     services: [ways.service],
+    authorizers,
     endpoints: shown.shown,
     count: (counts) => metrics.countWorkers(counts),
   })

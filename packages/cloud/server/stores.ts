@@ -2,17 +2,17 @@ import { join } from 'node:path'
 import { openSqliteRegistry, type SqliteRegistry } from '@birthmark/cloud/registry/sqlite'
 import { RetainedMessages, type RetainedStore } from '@birthmark/cloud/retained'
 import { openSqliteRetained } from '@birthmark/cloud/retained/sqlite'
+import type { SessionStore } from '@birthmark/cloud/sessions'
 import { openSqliteSessions } from '@birthmark/cloud/sessions/sqlite'
 import type { Clock, Log, Timers } from '@birthmark/foundation/kernel'
 import { makeFolder } from '@birthmark/foundation/system'
 import { type AttemptFile, openAttemptFile } from './attempt-file.ts'
 import { type BrokerSettings, retainedLimits } from './broker-settings.ts'
-import { CountedSessions } from './counted-sessions.ts'
 
 /** What a data directory holds of its own databases. */
 export interface Stores {
   readonly registry: SqliteRegistry
-  readonly sessions: CountedSessions
+  readonly sessions: SessionStore
   readonly retainedStore: RetainedStore
   readonly retained: RetainedMessages
   /** Absent where it cannot be used: attempts are then in memory only. */
@@ -41,7 +41,7 @@ export async function openStores(options: StoresOptions, closing: (() => Promise
   makeFolder(options.folder)
   const registry = await openSqliteRegistry(at('registry'))
   closing.push(() => registry.close())
-  const sessions = new CountedSessions(openSqliteSessions(at('sessions')))
+  const sessions = openSqliteSessions(at('sessions'))
   closing.push(async () => sessions.close())
   const retainedStore = openSqliteRetained(at('retained'))
   closing.push(async () => retainedStore.close())

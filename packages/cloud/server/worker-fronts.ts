@@ -36,6 +36,7 @@ export interface WorkerFrontsParts {
   readonly endpoints: Endpoints
   readonly attemptKeeper?: AttemptKeeper
   readonly watchSessions: HubParts['watchSessions']
+  readonly authorizers: HubParts['authorizers']
   readonly services: readonly TopicService[]
   readonly count: HubParts['count']
   readonly clock: Clock

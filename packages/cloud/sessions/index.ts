@@ -10,6 +10,7 @@ export type {
   KeptWill,
   RestoredSession,
   SessionChange,
+  SessionCounts,
   SessionRecord,
   SessionStore,
   SessionSubscription,

@@ -81,8 +81,18 @@ export interface WaitingMessage {
   readonly delivery: Delivery | undefined
 }
 
+/** How much a session store keeps. */
+export interface SessionCounts {
+  readonly sessions: number
+  /** Messages that wait for clients, and places of those that clients have not released. */
+  readonly messages: number
+}
+
 /** Where sessions are kept. Changes take effect in the order in which they are written. */
 export interface SessionStore {
+  /** How much is on disk; known without looking, which would cost as much as there is. */
+  readonly counts: SessionCounts
+
   /** Gives every session there is; asked once, before anything is written. */
   restore(): readonly RestoredSession[]
 

@@ -96,6 +96,26 @@ test('a worker that comes later knows what is subscribed to', async () => {
   assert.equal(late.told.filter((name) => name === 'publishAll').length, 2)
 })
 
+test('each message is counted where its receiver is, and nowhere else', async () => {
+  const { left, right, hub, settle } = open()
+  const buses = [hub, left.bus, right.bus]
+  const texts: string[] = []
+  for (const [index, bus] of buses.entries()) {
+    bus.subscribe(filter('all'), receiver(`${index}`, texts), GRANT)
+    bus.subscribe(filter('$share/crew/shared'), receiver(`${index}`, texts), GRANT)
+  }
+  left.bus.subscribe(filter('here'), receiver('3', texts), GRANT)
+  await settle()
+  for (let round = 0; round < 10; round += 1) {
+    for (const bus of buses) for (const topic of ['all', 'shared', 'here', 'nobody']) await bus.publish(message(topic))
+  }
+  await settle()
+  assert.equal(texts.length, 90 + 30 + 30)
+  assert.equal(hub.delivered + left.bus.delivered + right.bus.delivered, texts.length)
+  const ofAll = texts.filter((topic) => topic === 'all').length / buses.length
+  for (const bus of buses) assert.ok(bus.delivered >= ofAll)
+})
+
 interface Worker {
   readonly bus: Bus
   /** What the main process was told and asked. */
@@ -133,6 +153,7 @@ function open(): World {
     presenceOf: none,
     services: new Map(),
     watchSessions: none,
+    authorizers: { isThere: none, authorize: none },
     takeConnect: none,
     endClient: none,
     log: silentLog,
@@ -178,6 +199,9 @@ async function world(busOf: (made: World) => Bus): ReturnType<Parameters<typeof 
 /** Publishes to one bus and subscribes at another. */
 function split(publishers: Bus, receivers: Bus): Bus {
   return {
+    get delivered() {
+      return receivers.delivered
+    },
     publish: (...args) => publishers.publish(...args),
     subscribe: (...args) => receivers.subscribe(...args),
     unsubscribe: (...args) => receivers.unsubscribe(...args),

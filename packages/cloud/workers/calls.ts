@@ -3,6 +3,8 @@ import type {
   Attempt,
   AttemptFilter,
   AttemptStage,
+  AuthorizerCredentials,
+  AuthorizerVerdict,
   Endpoints,
   OpenedSession,
   ServiceClient,
@@ -56,6 +58,9 @@ export interface HubCalls {
   connectFailed(scope: Scope, facts: PresenceFacts): void
   /** A client with a certificate was let in; `others` are not known yet. @returns what its attempt is to say of it */
   opened(opened: OpenedSession): string | undefined | Promise<string | undefined>
+  /** Asks the custom authorizer that a client wants, whose function runs in the main process. */
+  authorize(scope: Scope, credentials: AuthorizerCredentials): Promise<AuthorizerVerdict>
+  hasAuthorizers(scope: Scope): Promise<boolean>
   subscriptionChanged(scope: Scope, facts: SubscriptionFacts): void
   tell(scope: Scope, event: AwsEvent): void
 
@@ -78,6 +83,8 @@ export interface EndChoice {
 /** What a worker counts for the metrics of the server. */
 export interface WorkerCounts {
   readonly messagesIn: number
+  /** Messages given to the receivers in the worker, one for each. */
+  readonly messagesOut: number
   /** Messages of QoS 0 that were dropped because the main process had too many. */
   readonly dropped: number
 }

@@ -1,5 +1,12 @@
 import type { Bus, HubBus, WorkerLink, WorkerSeat } from '@birthmark/cloud/bus'
-import type { AttemptKeeper, PresencePort, ServiceRequest, TopicService, WatchSessions } from '@birthmark/cloud/front'
+import type {
+  AttemptKeeper,
+  AuthorizerPort,
+  PresencePort,
+  ServiceRequest,
+  TopicService,
+  WatchSessions,
+} from '@birthmark/cloud/front'
 import { Delivery, type ReservedService, type StoredMark } from '@birthmark/cloud/mqtt'
 import type { CommitResult, Scope, ScopedChanges } from '@birthmark/cloud/registry'
 import type { RetainedStore } from '@birthmark/cloud/retained'
@@ -24,6 +31,7 @@ export interface HubParts {
   /** Keeps refused attempts on disk; none are when absent. */
   readonly attemptKeeper?: AttemptKeeper
   readonly watchSessions: WatchSessions
+  readonly authorizers: AuthorizerPort
   readonly takeConnect: HubCalls['takeConnect']
   readonly endClient: HubCalls['endClient']
   readonly log: Log
@@ -177,6 +185,14 @@ export class WorkerDesk<Start> implements HubCalls, ClientsWorker {
   opened(...[opened]: Parameters<HubCalls['opened']>): ReturnType<HubCalls['opened']> {
     const { scope, certificateId } = opened
     return this.#parts.watchSessions({ ...opened, others: this.#parts.roster.with(scope, certificateId) })
+  }
+
+  authorize(...args: Parameters<HubCalls['authorize']>): ReturnType<HubCalls['authorize']> {
+    return this.#parts.authorizers.authorize(...args)
+  }
+
+  hasAuthorizers(scope: Scope): Promise<boolean> {
+    return this.#parts.authorizers.isThere(scope)
   }
 
   endClient(...args: Parameters<HubCalls['endClient']>): Promise<boolean> {

@@ -94,6 +94,7 @@ async function hubOf(context: TestContext, program: string) {
     presenceOf: none,
     services: new Map(),
     watchSessions: none,
+    authorizers: { isThere: none, authorize: none },
     takeConnect: none,
     endClient: none,
     log,

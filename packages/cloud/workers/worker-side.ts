@@ -1,6 +1,7 @@
 import { type HubLink, WorkerBus } from '@birthmark/cloud/bus'
 import type {
   AttemptKeeper,
+  AuthorizerPort,
   ConnectRates,
   Front,
   PresencePort,
@@ -31,6 +32,7 @@ export class WorkerSide {
   readonly #untaken = new Map<number, PromiseWithResolvers<void>>()
   #lastId = 0
   #dropped = 0
+  #deliveredTold = 0
   #onCommitted: (scope: Scope, changes: readonly Change[]) => void = () => undefined
 
   constructor(channel: Pick<Channel<HubCalls, never>, 'tell' | 'ask' | 'pack' | 'isFull'>, entropy: Entropy) {
@@ -68,6 +70,12 @@ export class WorkerSide {
 
   /** Hears of each session that begins with a certificate, for the one that knows those of every worker. */
   readonly watchSessions: WatchSessions = (opened) => this.#channel.ask('opened', opened)
+
+  /** The custom authorizers, whose functions run in the main process. */
+  readonly authorizers: AuthorizerPort = {
+    isThere: (scope) => this.#channel.ask('hasAuthorizers', scope),
+    authorize: (scope, credentials) => this.#channel.ask('authorize', scope, credentials),
+  }
 
   /** Ends the connection of a client, wherever it is. */
   endConnection(...args: Parameters<HubCalls['endClient']>): Promise<boolean> {
@@ -116,9 +124,13 @@ export class WorkerSide {
     }
   }
 
-  /** Tells the main process what was counted. */
+  /** Tells the main process what was counted since the last time, if anything. */
   count(messagesIn: number): void {
-    this.#channel.tell('count', { messagesIn, dropped: this.#dropped })
+    const delivered = Array.from(this.#buses.values(), (bus) => bus.delivered).reduce((sum, each) => sum + each, 0)
+    const counts = { messagesIn, messagesOut: delivered - this.#deliveredTold, dropped: this.#dropped }
+    if (Object.values(counts).every((count) => count === 0)) return
+    this.#channel.tell('count', counts)
+    this.#deliveredTold = delivered
     this.#dropped = 0
   }
 

@@ -8,7 +8,15 @@ import { concat, fromHex, isFault } from '../kernel/index.ts'
 import { encodeSigned } from './build.ts'
 import { constructed, TAG } from './der.ts'
 import { encodeDer } from './der-writer.ts'
-import { type AlternativeName, CSR_BYTES_MAX, createCsr, SoftwareSigner, toPem, verifyCsr } from './index.ts'
+import {
+  type AlternativeName,
+  CSR_BYTES_MAX,
+  createCsr,
+  readUnverifiedCsr,
+  SoftwareSigner,
+  toPem,
+  verifyCsr,
+} from './index.ts'
 
 const SUBJECT = [
   { type: 'O', value: 'Acme' },
@@ -98,6 +106,10 @@ for (const { why, input, code } of REFUSED) {
       () => verifyCsr(input),
       (error) => isFault(error, code) && error.blame === 'peer',
     )
+    // Everything but the signature is judged without it as well.
+    const unverified = (): unknown => readUnverifiedCsr(input)
+    if (code === 'CSR_SIGNATURE_INVALID') assert.deepEqual(unverified(), input)
+    else assert.throws(unverified, (error) => isFault(error, code))
   })
 }
 

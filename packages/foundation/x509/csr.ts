@@ -68,6 +68,20 @@ export function verifyCsrAside(input: Uint8Array | string, accepted: AcceptedKey
   return VerifiedCsr.verifyAside(input, accepted)
 }
 
+/**
+ * Reads a PKCS#10 request for somebody who verifies it: nobody has shown yet that whoever made it holds the key.
+ *
+ * @param input DER, or PEM text with exactly one request.
+ * @returns the DER
+ * @throws `CSR_UNREADABLE`, `CSR_KEY_UNSUPPORTED` (peer), in this order
+ */
+export function readUnverifiedCsr(input: Uint8Array | string): Uint8Array {
+  const { der, fields } = readCsr(input)
+  const { keyAlgorithm } = fields
+  if (!isTaken(keyAlgorithm, {})) throw x509Fault('CSR_KEY_UNSUPPORTED', { keyAlgorithm })
+  return der
+}
+
 /** Kinds of keys that are not taken from everybody. */
 export interface AcceptedKeys {
   /** Whether a request may hold an ML-DSA-65 key (RFC 9881), which few programs can read as yet. */
@@ -121,10 +135,13 @@ interface CsrFields {
 function openCsr(input: Uint8Array | string, accepted: AcceptedKeys): ReadCsr & { readonly key: KeyObject } {
   const csr = readCsr(input)
   const { keyAlgorithm, publicKey } = csr.fields
-  const taken = isSupportedKey(keyAlgorithm) && (keyAlgorithm !== 'ml-dsa-65' || accepted.mlDsa === true)
-  const key = taken ? openVerificationKey(publicKey) : undefined
+  const key = isTaken(keyAlgorithm, accepted) ? openVerificationKey(publicKey) : undefined
   if (key === undefined) throw x509Fault('CSR_KEY_UNSUPPORTED', { keyAlgorithm })
   return { ...csr, key }
+}
+
+function isTaken(keyAlgorithm: KeyAlgorithm, accepted: AcceptedKeys): boolean {
+  return isSupportedKey(keyAlgorithm) && (keyAlgorithm !== 'ml-dsa-65' || accepted.mlDsa === true)
 }
 
 interface ReadCsr {

@@ -21,6 +21,7 @@ export {
   CSR_BYTES_MAX,
   type CsrRequest,
   createCsr,
+  readUnverifiedCsr,
   VerifiedCsr,
   verifyCsr,
   verifyCsrAside,

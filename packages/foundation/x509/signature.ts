@@ -71,21 +71,25 @@ function openSupportedKey(publicKey: Uint8Array): KeyObject | undefined {
 
 /** Tells whether `key` made this signature; an algorithm that is not accepted here never did. */
 export function isSignedWith(key: KeyObject, signed: Signed): boolean {
-  const row = ALGORITHM_BY_DER.get(toHex(signed.algorithm))
-  if (row === undefined || row.keyType !== key.asymmetricKeyType) return false
-  return verify(row.hash, signed.message, { key, ...row.padding }, signed.signature)
+  const row = algorithmFor(key, signed)
+  return row !== undefined && verify(row.hash, signed.message, { key, ...row.padding }, signed.signature)
 }
 
 /** Does the same on another thread, as long as one is free: a busy issuer has other things to do meanwhile. */
 export function isSignedWithAside(key: KeyObject, signed: Signed): Promise<boolean> {
-  const row = ALGORITHM_BY_DER.get(toHex(signed.algorithm))
-  if (row === undefined || row.keyType !== key.asymmetricKeyType) return Promise.resolve(false)
+  const row = algorithmFor(key, signed)
+  if (row === undefined) return Promise.resolve(false)
   return new Promise((resolve, reject) => {
     verify(row.hash, signed.message, { key, ...row.padding }, signed.signature, (error, isTrue) => {
       if (error === null) resolve(isTrue)
       else reject(error)
     })
   })
+}
+
+function algorithmFor(key: KeyObject, { algorithm }: Signed): AlgorithmRow | undefined {
+  const row = ALGORITHM_BY_DER.get(toHex(algorithm))
+  return row?.keyType === key.asymmetricKeyType ? row : undefined
 }
 
 /** Gives the DER AlgorithmIdentifier of signatures with this algorithm. */

@@ -67,9 +67,17 @@ function webSocketRequest({ method = '', url = '', headersDistinct }: IncomingMe
 async function answerRequest(parts: Parts, request: IncomingMessage, client: HttpClient): Promise<Answer> {
   const target = parseTarget(topicInOneLabel(request.url ?? ''))
   if (target === undefined) throw invalidRequest('The request target is not well-formed.')
-  const isSigned =
-    request.headers.authorization !== undefined || target.query.some(([name]) => name === 'X-Amz-Signature')
-  return isSigned ? answerSigned(parts, request, client) : answerDevice(parts, request, client, target)
+  const isPresigned = target.query.some(([name]) => name === 'X-Amz-Signature')
+  return isPresigned || hasSignature(request)
+    ? answerSigned(parts, request, client)
+    : answerDevice(parts, request, client, target)
+}
+
+/** A client that names a custom authorizer may have its token in this header. */
+function hasSignature({ headers }: IncomingMessage): boolean {
+  const { authorization } = headers
+  if (authorization === undefined) return false
+  return headers['x-amz-customauthorizer-name'] === undefined || authorization.startsWith('AWS4-')
 }
 
 /** Who has signed is known by the key, whatever certificate came along. */
@@ -97,7 +105,7 @@ async function answerDevice(
   client: HttpClient,
   target: Target,
 ): Promise<Answer> {
-  const admitted = await client.admit()
+  const admitted = await client.admit(request)
   if (!admitted.ok) throw new Refused(admitted.cause, admitted.cause.code === 'NO_CLIENT_CERTIFICATE')
   const body = await readBody(request, DATA_REQUEST_BYTES_MAX)
   const { scope } = client

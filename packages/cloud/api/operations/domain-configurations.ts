@@ -26,6 +26,8 @@ const domains = new StoredFamily<Domain>({
   title: 'Domain configuration',
   max: DOMAIN_CONFIGURATIONS_MAX,
   arn: (name, call) => arnOfDomain(name, '', call),
+  // A server name must lead to one account (AWS IoT API, CreateDomainConfiguration).
+  unique: { keyOf: ({ domainName = '' }) => domainName, refusal: takenDomain },
 })
 
 /** Names under which devices find their account, and the TLS that is spoken there. */
@@ -38,7 +40,6 @@ export const domainConfigurationOperations: Partial<Operations> = {
       )
     }
     requireSecurityPolicy(given.tlsConfig?.securityPolicy)
-    await requireFreeDomain(given.domainName, call)
     const content: Domain = {
       ...given,
       domainName: given.domainName.toLowerCase(),
@@ -137,15 +138,14 @@ function requireSecurityPolicy(name: string | undefined): void {
   throw invalidRequest(`${name} is not a security policy: it must be one of ${SECURITY_POLICIES.join(', ')}.`)
 }
 
-/** A name leads to one configuration. @throws `ResourceAlreadyExistsException` */
-async function requireFreeDomain(domainName: string, call: Call): Promise<void> {
-  const same = (content: Domain): boolean => content.domainName === domainName.toLowerCase()
-  const [holder] = (await domains.list({ limit: 1 }, call, same)).rows
-  if (holder === undefined) return
-  throw new AwsException(
+/** Whose a domain name is is told to its own account only. */
+async function takenDomain(domainName: string, call: Call): Promise<AwsException> {
+  const [holder] = (await domains.list({ limit: 1 }, call, (content) => content.domainName === domainName)).rows
+  const whose = holder === undefined ? 'another account or region' : `the domain configuration ${holder.name}`
+  return new AwsException(
     'ResourceAlreadyExistsException',
-    `The domain name ${domainName} belongs to the domain configuration ${holder.name}`,
-    { resourceId: holder.name, resourceArn: arnOfDomain(holder.name, holder.content.suffix, call) },
+    `The domain name ${domainName} belongs to ${whose}`,
+    holder && { resourceId: holder.name, resourceArn: arnOfDomain(holder.name, holder.content.suffix, call) },
   )
 }
 

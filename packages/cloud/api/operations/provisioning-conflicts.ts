@@ -20,6 +20,7 @@ export const PROVISIONING_CONFLICTS: Readonly<
   'create-document': {
     exists: ['ResourceAlreadyExistsException', 'The resource {name} exists already.'],
     limit: ['LimitExceededException', 'The maximum number of resources of this kind exists already.'],
+    taken: ['ResourceAlreadyExistsException', 'What the resource {name} is for belongs to another.'],
   },
   'replace-document': {
     absent: ['ResourceNotFoundException', 'The resource does not exist (name={name})'],

@@ -8,7 +8,7 @@ import { pageOf } from './pages.ts'
 import { tagChanges } from './tags.ts'
 
 /** What is the same for every record of a family. */
-interface FamilyOptions {
+interface FamilyOptions<Content> {
   readonly kind: DocumentKind
   /** How sentences begin that speak of one, for example `Role alias`. */
   readonly title: string
@@ -16,6 +16,11 @@ interface FamilyOptions {
   readonly max: number
   /** Gives the ARN, for the exception that says the name is taken. */
   readonly arn: (this: void, name: string, call: Call) => string
+  /** What one record has in all accounts and regions, and the exception for another that wants it. */
+  readonly unique?: {
+    keyOf(content: Content): string
+    refusal(key: string, call: Call): Promise<AwsException>
+  }
 }
 
 /** A record as it is kept. */
@@ -28,16 +33,17 @@ export interface StoredRecord<Content> {
 
 /** A family of named records that nothing but its own operations and its one reader know the form of. */
 export class StoredFamily<Content extends object> {
-  readonly #options: FamilyOptions
+  readonly #options: FamilyOptions<Content>
 
-  constructor(options: FamilyOptions) {
+  constructor(options: FamilyOptions<Content>) {
     this.#options = options
   }
 
   /** @throws `ResourceAlreadyExistsException`, `LimitExceededException`, `InvalidRequestException` for its tags */
   async create(name: string, content: Content, call: Call, tags?: readonly Tag[]): Promise<void> {
-    const { kind, title, max, arn } = this.#options
-    const document: StoredDocument = { kind, name, body: write(content, call.now), createdAt: call.now }
+    const { kind, title, max, arn, unique } = this.#options
+    const key = unique && { uniqueKey: unique.keyOf(content) }
+    const document: StoredDocument = { kind, name, body: write(content, call.now), createdAt: call.now, ...key }
     const change = { do: 'create-document', document, max } as const
     const tagging = tagChanges(this.#resource(name, call), tags)
     const result = await call.registry.commit([change, ...tagging])
@@ -47,6 +53,7 @@ export class StoredFamily<Content extends object> {
       const members = { resourceId: name, resourceArn: arn(name, call) }
       throw new AwsException('ResourceAlreadyExistsException', `${title} already exists (name=${name})`, members)
     }
+    if (result.reason === 'taken' && unique !== undefined) throw await unique.refusal(unique.keyOf(content), call)
     throw conflictException(call.registry.scope, change, result.reason)
   }
 

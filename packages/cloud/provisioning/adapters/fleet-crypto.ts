@@ -1,7 +1,7 @@
 import { generateKeyPair, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 import { certificateId } from '@birthmark/cloud/registry'
-import { createCsr, parseCertificate, type Signer, verifyCsrAside } from '@birthmark/foundation/x509'
+import { createCsr, parseCertificate, readUnverifiedCsr, type Signer } from '@birthmark/foundation/x509'
 import type { FleetCrypto } from '../fleet-ports.ts'
 import { sha256 } from './sha256.ts'
 
@@ -18,9 +18,7 @@ export const fleetCrypto: FleetCrypto = {
     return { csr, privateKeyPem: privateKey.export({ type: 'pkcs1', format: 'pem' }).toString() }
   },
 
-  async readCsr(pem) {
-    return (await verifyCsrAside(pem)).der
-  },
+  readCsr: (pem) => readUnverifiedCsr(pem),
 
   readCertificate(der) {
     const certificate = parseCertificate(der)

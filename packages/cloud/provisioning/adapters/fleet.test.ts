@@ -53,7 +53,7 @@ class Fleet {
       issue: async () => ({ certificate: randomBytes(8), intermediates: [], root: new Uint8Array() }),
       crypto: {
         newKey: async () => ({ csr: new Uint8Array(1), privateKeyPem: 'key' }),
-        readCsr: async () => new Uint8Array(1),
+        readCsr: () => new Uint8Array(1),
         readCertificate: (der) => {
           const id = certificateId(toHex(sha256(der)))
           assert.ok(id)
@@ -198,6 +198,20 @@ test('an allow-list lets each of its serial numbers in once, until it is allowed
   assert.match(String(stolen['errorMessage']), /was used for certificate/)
   await fleet.commit(allow)
   assert.equal((await fleet.provision((await fleet.offered()).token, 'm1'))['at'], 'accepted')
+})
+
+test('a certificate that is revoked while its hook is asked stays revoked', async (context) => {
+  const callHook: CallHook = async (_scope, _arn, { certificateId: id }) => {
+    const revoked = certificateId(id)
+    assert.ok(revoked)
+    const change = { do: 'set-certificate-status', id: revoked, from: ['PENDING_ACTIVATION'], to: 'REVOKED' } as const
+    await fleet.commit({ ...change, at: fleet.now })
+    return { outcome: 'answered', answer: { allowProvisioning: true } }
+  }
+  const fleet = await newFleet(context, { hookOf: () => 'arn', callHook })
+  const { token, id } = await fleet.offered()
+  await fleet.provision(token, 'm1')
+  assert.equal((await fleet.scoped.certificate(id))?.status, 'REVOKED')
 })
 
 test('a hook allows by true and by nothing else, and its overrides win', async (context) => {

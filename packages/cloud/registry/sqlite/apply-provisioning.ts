@@ -165,17 +165,19 @@ function useAllowedValue(tables: ScopedTables, change: Of<'use-allowed-value'>):
 }
 
 function createDocument({ sql, scope }: ScopedTables, change: Of<'create-document'>): ConflictReason | undefined {
-  const { kind, name, body, createdAt } = change.document
+  const { kind, name, body, createdAt, uniqueKey = null } = change.document
   if (sql.one(DOCUMENT, scope, kind, name) !== undefined) return 'exists'
+  if (uniqueKey !== null && sql.one(DOCUMENT_BY_KEY, kind, uniqueKey) !== undefined) return 'taken'
   const same = sql.one('SELECT count(*) AS n FROM stored_document WHERE scope = ? AND kind = ?', scope, kind)
   if (change.max !== undefined && count(same?.['n']) >= change.max) return 'limit'
   sql.run(
-    'INSERT INTO stored_document (scope, kind, name, body, created_at) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO stored_document (scope, kind, name, body, created_at, unique_key) VALUES (?, ?, ?, ?, ?, ?)',
     scope,
     kind,
     name,
     body,
     createdAt,
+    uniqueKey,
   )
   return undefined
 }
@@ -204,3 +206,4 @@ function allowListRow({ sql, scope }: ScopedTables, name: string): Row | undefin
 }
 
 const DOCUMENT = 'SELECT body FROM stored_document WHERE scope = ? AND kind = ? AND name = ?'
+const DOCUMENT_BY_KEY = 'SELECT 1 FROM stored_document WHERE kind = ? AND unique_key = ?'

@@ -16,6 +16,11 @@ export interface PagedQuery {
   readonly values: readonly SQLInputValue[]
 }
 
+/** The list of everything of one table in a scope. */
+export function listOf(table: 'certificate' | 'ca' | 'thing_type' | 'billing_group', scope: number): PagedQuery {
+  return { list: table, columns: '*', from: `${table} WHERE scope = ?`, position: 'id', values: [scope] }
+}
+
 /**
  * Reads one page. A page begins behind a row id, so rows that come and go never shift what follows, and a token is as
  * good after a restart as before.
@@ -28,19 +33,52 @@ export function readPage<Found>(
   request: PageRequest,
   recordOf: (row: Row) => Found,
 ): Page<Found> {
+  return readMergedPage(sql, query.list, [query], request, recordOf)
+}
+
+/**
+ * Reads one page of what any of the queries finds, each row once: a page costs what so many pages cost.
+ *
+ * @throws as {@link readPage}
+ */
+export function readMergedPage<Found>(
+  sql: Statements,
+  list: string,
+  queries: readonly Omit<PagedQuery, 'list'>[],
+  request: PageRequest,
+  recordOf: (row: Row) => Found,
+): Page<Found> {
   const { limit, ascending = true } = request
   requirePageLimit(limit)
-  const rows = sql.all(
-    `SELECT ${query.columns}, ${query.position} AS position FROM ${query.from}
-     AND ${query.position} ${ascending ? '>' : '<'} ? ORDER BY ${query.position} ${ascending ? 'ASC' : 'DESC'} LIMIT ?`,
-    ...query.values,
-    startOf(query.list, request),
-    limit + 1,
+  const start = startOf(list, request)
+  const rows = merged(
+    queries.map(({ columns, from, position, values }) =>
+      sql.all(
+        `SELECT ${columns}, ${position} AS position FROM ${from}
+         AND ${position} ${ascending ? '>' : '<'} ? ORDER BY ${position} ${ascending ? 'ASC' : 'DESC'} LIMIT ?`,
+        ...values,
+        start,
+        limit + 1,
+      ),
+    ),
+    ascending,
   )
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
-  const next = rows.length > limit && last !== undefined ? tokenOf(query.list, count(last['position'])) : undefined
+  const next = rows.length > limit && last !== undefined ? tokenOf(list, positionOf(last)) : undefined
   return { rows: shown.map(recordOf), next }
+}
+
+function merged(found: readonly (readonly Row[])[], ascending: boolean): readonly Row[] {
+  const [only = []] = found
+  if (found.length <= 1) return only
+  const once = new Map(found.flat().map((row) => [positionOf(row), row] as const))
+  const way = ascending ? 1 : -1
+  return [...once.values()].toSorted((left, right) => way * (positionOf(left) - positionOf(right)))
+}
+
+function positionOf(row: Row): number {
+  return count(row['position'])
 }
 
 /** @throws `PAGE_LIMIT_INVALID` */

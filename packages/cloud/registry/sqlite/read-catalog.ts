@@ -6,7 +6,7 @@ import type { PolicyRecord } from '../records.ts'
 import { billingGroupOf, thingGroupOf, thingTypeOf } from './catalog-rows.ts'
 import { indexedPage } from './indexed-page.ts'
 import { memberPage } from './member-page.ts'
-import { type PagedQuery, readPage } from './page.ts'
+import { listOf, readPage } from './page.ts'
 import { policyOf, text } from './rows.ts'
 import type { Statements } from './statements.ts'
 
@@ -183,10 +183,6 @@ export class SqliteCatalogReads implements CatalogReads {
   indexed(by: IndexKey, page: PageRequest): Promise<Page<IndexedThing>> {
     return this.#read((sql, scope) => indexedPage(sql, scope, by, page))
   }
-}
-
-function listOf(table: 'thing_type' | 'billing_group', scope: number): PagedQuery {
-  return { list: table, columns: '*', from: `${table} WHERE scope = ?`, position: 'id', values: [scope] }
 }
 
 const GROUP = 'g.*, (SELECT p.name FROM thing_group p WHERE p.id = g.parent) AS parent_name'

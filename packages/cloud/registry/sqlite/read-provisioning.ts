@@ -5,11 +5,12 @@ import type {
   AllowList,
   CertificateOffer,
   DocumentKind,
+  OfferedCertificate,
   ProvisioningClaim,
   StoredDocument,
 } from '../provisioning-records.ts'
 import type { CertificateId } from '../records.ts'
-import { bytesOf, count, idOf, optionalText, text } from './rows.ts'
+import { bytesOf, certificateOf, count, idOf, optionalText, text } from './rows.ts'
 import type { Row, Statements } from './statements.ts'
 
 type Read = <Result>(query: (sql: Statements, scopeId: number) => Result) => Promise<Result>
@@ -22,10 +23,10 @@ export class SqliteProvisioningReads implements ProvisioningReads {
     this.#read = read
   }
 
-  offer(tokenHash: string): Promise<CertificateOffer | undefined> {
+  offer(tokenHash: string): Promise<OfferedCertificate | undefined> {
     return this.#read((sql, scope) => {
-      const row = sql.one(`${OFFER} WHERE o.token_hash = ? AND o.scope = ?`, Buffer.from(tokenHash, 'hex'), scope)
-      return row && offerOf(row)
+      const row = sql.one(OFFERED, Buffer.from(tokenHash, 'hex'), scope)
+      return row && { offer: offerOf(row), certificate: certificateOf(row) }
     })
   }
 
@@ -132,8 +133,18 @@ function allowListOf(row: Row): AllowList {
 }
 
 function documentOf(kind: DocumentKind, row: Row): StoredDocument {
-  return { kind, name: text(row['name']), body: text(row['body']), createdAt: instant(count(row['created_at'])) }
+  const uniqueKey = optionalText(row['unique_key'])
+  return {
+    kind,
+    name: text(row['name']),
+    body: text(row['body']),
+    createdAt: instant(count(row['created_at'])),
+    ...(uniqueKey !== undefined && { uniqueKey }),
+  }
 }
 
+const OFFERED = `
+  SELECT c.*, o.token_hash, o.principal, o.expires_at, o.used_for
+  FROM certificate_offer o JOIN certificate c ON c.id = o.certificate WHERE o.token_hash = ? AND o.scope = ?`
 const OFFER = 'SELECT o.*, c.fingerprint FROM certificate_offer o JOIN certificate c ON c.id = o.certificate'
 const CLAIM = 'SELECT p.*, c.fingerprint FROM provisioning_claim p JOIN certificate c ON c.id = p.certificate'

@@ -12,7 +12,7 @@ export const CATALOG_TABLES: string = `
     PRIMARY KEY (scope, name, value, thing)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX thing_name_folded ON thing (scope, name COLLATE NOCASE);
-  CREATE INDEX thing_type_folded ON thing (scope, type_name COLLATE NOCASE) WHERE type_name IS NOT NULL;
+  CREATE INDEX thing_type_folded ON thing (scope, type_name COLLATE NOCASE, type_name) WHERE type_name IS NOT NULL;
   CREATE INDEX thing_billing_group ON thing (billing_group) WHERE billing_group IS NOT NULL;
 
   CREATE TABLE thing_type (

@@ -44,6 +44,8 @@ export const PROVISIONING_TABLES = `
     name TEXT NOT NULL,
     body TEXT NOT NULL,
     created_at INTEGER NOT NULL,
+    unique_key TEXT,
     PRIMARY KEY (scope, kind, name)
   ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX stored_document_key ON stored_document (kind, unique_key) WHERE unique_key IS NOT NULL;
 `

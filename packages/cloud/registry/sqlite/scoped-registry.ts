@@ -15,7 +15,7 @@ import type {
 } from '../records.ts'
 import type { ScopedChanges, ScopedRegistry, ThingFilter } from '../registry.ts'
 import { THING_COLUMNS } from './indexed-page.ts'
-import { readPage } from './page.ts'
+import { listOf, type PagedQuery, readPage } from './page.ts'
 import { accessKeyOf } from './read-access.ts'
 import { SqliteCatalogReads } from './read-catalog.ts'
 import { SqliteProvisioningReads } from './read-provisioning.ts'
@@ -101,7 +101,7 @@ export class SqliteScopedRegistry implements ScopedRegistry {
   }
 
   caCertificates(page: PageRequest): Promise<Page<CaCertificateRecord>> {
-    return this.#read((sql, scope) => readPage(sql, list('ca', scope), page, caOf))
+    return this.#read((sql, scope) => readPage(sql, listOf('ca', scope), page, caOf))
   }
 
   caCertificatesBySubject(subjectHash: string): Promise<readonly CaCertificateRecord[]> {
@@ -276,14 +276,9 @@ function optional<Value, Result>(value: Value | undefined, read: (value: Value) 
   return value === undefined ? undefined : read(value)
 }
 
-/** The list of everything of one table in a scope. */
-function list(table: 'certificate' | 'ca', scope: number): Parameters<typeof readPage>[1] {
-  return { list: table, columns: '*', from: `${table} WHERE scope = ?`, position: 'id', values: [scope] }
-}
-
 /** Claims of trusted users are not listed (AWS IoT API, CreateProvisioningClaim). */
-function certificateList(scope: number): Parameters<typeof readPage>[1] {
-  const { from, ...query } = list('certificate', scope)
+function certificateList(scope: number): PagedQuery {
+  const { from, ...query } = listOf('certificate', scope)
   const noClaim = 'NOT EXISTS (SELECT 1 FROM provisioning_claim WHERE certificate = certificate.id)'
   return { ...query, from: `${from} AND ${noClaim}` }
 }

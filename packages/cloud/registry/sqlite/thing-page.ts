@@ -3,7 +3,7 @@ import type { Page, PageRequest } from '../pages.ts'
 import type { ThingRecord } from '../records.ts'
 import type { ThingFilter } from '../registry.ts'
 import { registryFault } from './faults.ts'
-import { THING_COLUMNS } from './indexed-page.ts'
+import { THING_COLUMNS, THINGS_OF_TYPE } from './indexed-page.ts'
 import { type PagedQuery, readPage, requirePageLimit } from './page.ts'
 import { count, text, thingOf } from './rows.ts'
 import type { Row, Statements } from './statements.ts'
@@ -22,11 +22,10 @@ export function thingPage(sql: Statements, scope: number, request: PageRequest &
 }
 
 function thingsOfType(scope: number, filter: ThingFilter): PagedQuery {
-  const type = filter.typeName === undefined ? '' : 'AND t.type_name = ? COLLATE NOCASE AND t.type_name = ?'
   return {
     list: 'thing',
     columns: THING_COLUMNS,
-    from: `thing t WHERE t.scope = ? ${type}`,
+    from: filter.typeName === undefined ? 'thing t WHERE t.scope = ?' : THINGS_OF_TYPE,
     position: 't.id',
     values: [scope, ...typeValues(filter), ...typeValues(filter)],
   }

@@ -12,6 +12,8 @@ export interface TurnCommitsOptions<Change> {
   readonly event: string
   /** Makes one change, within a transaction. */
   readonly apply: (change: Change) => void
+  /** Hears how each transaction ended: whether what it made is there. */
+  readonly ended?: (isCommitted: boolean) => void
 }
 
 /** Writes to a database: what is written in one turn of the event loop shares a transaction and a flush to disk. */
@@ -73,14 +75,16 @@ export class TurnCommits<Change> {
   }
 
   #transact(changes: readonly Change[]): void {
-    const { apply, database } = this.#options
+    const { apply, database, ended } = this.#options
     this.#begin.run()
+    let isCommitted = false
     try {
       for (const change of changes) apply(change)
       this.#commit.run()
-    } catch (error) {
+      isCommitted = true
+    } finally {
       if (database.isTransaction) database.exec('ROLLBACK')
-      throw error
+      ended?.(isCommitted)
     }
   }
 }

@@ -149,6 +149,23 @@ export function commitsAcross(onRegistry: OnRegistry): void {
     await made(registry.in({ ...OTHER, region: 'us-east-1' }), register)
   })
 
+  onRegistry('a document’s unique key is of one document of its kind, wherever it is', async (registry) => {
+    const document = { kind: 'domain-configuration', name: 'd', body: '1', createdAt: LATER, uniqueKey: 'k' } as const
+    const create: Change = { do: 'create-document', document }
+    const scopes: readonly Scope[] = [SCOPE, OTHER, { ...SCOPE, region: 'us-east-1' }]
+    const results = await Promise.all(scopes.map((scope) => registry.in(scope).commit([create])))
+    const taken = { ok: false, index: 0, reason: 'taken' } as const
+    assert.deepEqual(results, [{ ok: true }, taken, taken], 'those that come together too')
+    assert.deepEqual(await registry.in(SCOPE).provisioning.document(document.kind, 'd'), document)
+    const there = registry.in(OTHER)
+    await made(there, { do: 'create-document', document: { ...document, uniqueKey: 'other' } })
+    await made(there, { do: 'create-document', document: { ...document, kind: 'function' } })
+    await made(registry.in(SCOPE), { do: 'replace-document', kind: document.kind, name: 'd', body: '2' })
+    assert.deepEqual(await there.commit([{ do: 'create-document', document: { ...document, name: 'e' } }]), taken)
+    await made(registry.in(SCOPE), { do: 'delete-document', kind: document.kind, name: 'd' })
+    await made(there, { do: 'create-document', document: { ...document, name: 'e' } })
+  })
+
   onRegistry('a certificate moves in one step, and listeners hear of both scopes', async (registry, reopen) => {
     const heard: string[] = []
     registry.onCommit((scope, changes) => heard.push(`${scope.account} ${changes.map((change) => change.do).join()}`))

@@ -120,8 +120,29 @@ const THINGS: ListCase = {
   read: async (scoped, page) => map(await scoped.things(page), ({ name }) => Number(name.slice(1))),
 }
 
+/** Types whose names differ in upper and lower case only. */
+const METERS = ['meter', 'METER', 'Meter'] as const
+
 const LISTS: readonly ListCase[] = [
   THINGS,
+  {
+    name: 'things of a type among types of other case',
+    make: (n) =>
+      METERS.map((typeName) => ({ do: 'create-thing', thing: thingRecord(`${typeName}-${n}`, { typeName }) })),
+    read: async (scoped, page) =>
+      map(await scoped.things({ ...page, typeName: 'METER' }), ({ name }) => Number(name.replace('METER-', ''))),
+  },
+  {
+    name: 'things of a type whatever its case',
+    make: (n) => [
+      { do: 'create-thing', thing: thingRecord(`t${n}`, { typeName: METERS[n % 3] }) },
+      { do: 'create-thing', thing: thingRecord(`other${n}`, { typeName: 'meters' }) },
+    ],
+    read: async (scoped, page) =>
+      map(await scoped.catalog.indexed({ by: 'type', value: 'mEtEr' }, page), ({ thing }) =>
+        Number(thing.name.slice(1)),
+      ),
+  },
   {
     name: 'certificates',
     make: (n) => [{ do: 'register-certificate', certificate: certificateRecord(key(n)) }],

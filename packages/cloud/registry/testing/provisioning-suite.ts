@@ -41,6 +41,12 @@ export function provisioningConflicts(): readonly ConflictCase[] {
       reason: 'limit',
     },
     {
+      why: 'the key of another',
+      given: [{ do: 'create-document', document: { ...documentRecord('d'), uniqueKey: 'k' } }],
+      change: { do: 'create-document', document: { ...documentRecord('e'), uniqueKey: 'k' } },
+      reason: 'taken',
+    },
+    {
       why: 'changed meanwhile',
       given: [document],
       change: { do: 'replace-document', kind: 'function', name: 'd', body: '1', from: '0' },
@@ -66,13 +72,16 @@ export async function offersAndClaims(scoped: ScopedRegistry): Promise<void> {
   const { provisioning } = scoped
   await made(scoped, pending(1), { do: 'offer-certificate', offer: offerRecord(1) })
   await made(scoped, pending(2), { do: 'offer-certificate', offer: offerRecord(2) })
-  assert.deepEqual(await provisioning.offer(hashOf(1)), offerRecord(1))
+  assert.deepEqual(await provisioning.offer(hashOf(1)), {
+    offer: offerRecord(1),
+    certificate: await scoped.certificate(idNumber(1)),
+  })
   assert.equal(await provisioning.offer(hashOf(9)), undefined)
   assert.deepEqual(await provisioning.expiredOffers(instant(100), 1), [])
   assert.deepEqual(await provisioning.expiredOffers(instant(102), 9), [offerRecord(1), offerRecord(2)])
   const use = { do: 'use-offer', certificateId: idNumber(1), usedFor: 'a' } as const
   await made(scoped, use, use)
-  assert.equal((await provisioning.offer(hashOf(1)))?.usedFor, 'a')
+  assert.equal((await provisioning.offer(hashOf(1)))?.offer.usedFor, 'a')
   const policy = { do: 'create-policy', policy: policyRecord('p') } as const
   await made(scoped, policy, { do: 'attach-policy', policyName: 'p', certificateId: idNumber(1) })
   for (const n of [1, 2, 3]) await made(scoped, { do: 'end-offer', certificateId: idNumber(n) })

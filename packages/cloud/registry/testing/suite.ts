@@ -226,6 +226,7 @@ const DECLARED_CONFLICTS: readonly string[] = [
   'create-claim exists',
   'create-document exists',
   'create-document limit',
+  'create-document taken',
   'delete-allow-list absent',
   'delete-document absent',
   'disallow-value absent',

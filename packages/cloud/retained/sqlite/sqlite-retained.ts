@@ -32,7 +32,8 @@ export function openSqliteRetained({ folder, clock, log }: SqliteRetainedOptions
     event: 'retained.commit-failed',
     apply: (change) => apply(sql, change),
   })
-  return new SqliteRetained(sql, commits)
+  const isEmpty = sql.one('SELECT 1 FROM retained LIMIT 1') === undefined
+  return new SqliteRetained(sql, commits, { isEmpty })
 }
 
 /**
@@ -46,23 +47,28 @@ export function openSqliteRetainedReader(
 ): RetainedStore {
   const database = openReadOnly(join(folder, DATABASE_FILE))
   const commits = { write, flush: () => undefined, close: () => database.close() }
-  return new SqliteRetainedReader(new Statements(database), commits)
+  return new SqliteRetainedReader(new Statements(database), commits, { isEmpty: false })
 }
 
 class SqliteRetained implements RetainedStore {
   readonly #sql: Statements
   readonly #commits: Commits
+  /** Nothing was ever kept, so that subscriptions need not ask: most fleets retain nothing. */
+  #isEmpty: boolean
 
-  constructor(sql: Statements, commits: Commits) {
+  constructor(sql: Statements, commits: Commits, { isEmpty }: { readonly isEmpty: boolean }) {
     this.#sql = sql
     this.#commits = commits
+    this.#isEmpty = isEmpty
   }
 
   write(change: RetainedChange): Promise<void> {
+    if (change.do === 'put') this.#isEmpty = false
     return this.#commits.write(change)
   }
 
   read({ account, region }: Scope, topic: string): ReturnType<RetainedStore['read']> {
+    if (this.#isEmpty) return undefined
     this.#commits.flush()
     const row = this.#sql.one(
       'SELECT qos, received_at, expires_at, packet FROM retained WHERE account = ? AND region = ? AND topic = ?',
@@ -77,6 +83,7 @@ class SqliteRetained implements RetainedStore {
     { account, region }: Scope,
     { prefix, after, limit, now }: { prefix: string; after: string; limit: number; now: Instant },
   ): readonly RetainedSummary[] {
+    if (this.#isEmpty) return []
     this.#commits.flush()
     const rows = this.#sql
       .all(

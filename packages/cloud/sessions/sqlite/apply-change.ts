@@ -1,9 +1,9 @@
 import { Delivery } from '@birthmark/cloud/mqtt'
 import type { Statements } from '@birthmark/cloud/registry/sqlite'
-import type { SessionChange, SessionRecord } from '../store.ts'
+import type { SessionChange, SessionCounts, SessionRecord } from '../store.ts'
 
-/** Makes one change, within a transaction. */
-export function applySessionChange(sql: Statements, change: SessionChange): void {
+/** Makes one change, within a transaction. @returns how much more there is than before */
+export function applySessionChange(sql: Statements, change: SessionChange): SessionCounts {
   switch (change.do) {
     case 'begin': {
       const { scope, clientId } = change.session
@@ -13,26 +13,28 @@ export function applySessionChange(sql: Statements, change: SessionChange): void
         scope.region,
         clientId,
       )
-      if (known !== undefined) end(sql, Number(known['id']))
-      return begin(sql, change.session)
+      const ended = known === undefined ? NO_MORE : end(sql, Number(known['id']))
+      begin(sql, change.session)
+      return { ...ended, sessions: ended.sessions + 1 }
     }
     case 'end':
       return end(sql, change.id)
     case 'update':
-      return update(sql, change.session)
+      update(sql, change.session)
+      return NO_MORE
     case 'subscribe': {
       const { filter, qos, noLocal, retainAsPublished, identifier } = change.subscription
       const options = [noLocal ? 1 : 0, retainAsPublished === true ? 1 : 0, identifier ?? null]
       sql.run('INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?, ?, ?)', change.id, filter, qos, ...options)
-      return
+      return NO_MORE
     }
     case 'unsubscribe':
       sql.run('DELETE FROM subscription WHERE session = ? AND filter = ?', change.id, change.filter)
-      return
+      return NO_MORE
     case 'keep': {
       const { id, place, qos, receivedAt, expiresAt, packet } = change
       sql.run('INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)', id, place, qos, receivedAt, expiresAt ?? null, packet)
-      return
+      return { sessions: 0, messages: 1 }
     }
     case 'release':
       sql.run(
@@ -40,15 +42,18 @@ export function applySessionChange(sql: Statements, change: SessionChange): void
         change.id,
         change.place,
       )
-      return
+      return NO_MORE
     case 'receive':
       sql.run('INSERT OR IGNORE INTO received VALUES (?, ?)', change.id, change.packetId)
-      return
+      return NO_MORE
     case 'forget':
       sql.run('DELETE FROM received WHERE session = ? AND packet_id = ?', change.id, change.packetId)
-      return
+      return NO_MORE
     case 'settle':
-      sql.run('DELETE FROM message WHERE session = ? AND place = ?', change.id, change.place)
+      return {
+        sessions: 0,
+        messages: -sql.run('DELETE FROM message WHERE session = ? AND place = ?', change.id, change.place),
+      }
   }
 }
 
@@ -77,11 +82,13 @@ function update(sql: Statements, { id, expiry, disconnectedAt, will }: SessionRe
   )
 }
 
-function end(sql: Statements, id: number): void {
-  sql.run('DELETE FROM session WHERE id = ?', id)
+function end(sql: Statements, id: number): SessionCounts {
   sql.run('DELETE FROM subscription WHERE session = ?', id)
-  sql.run('DELETE FROM message WHERE session = ?', id)
   sql.run('DELETE FROM received WHERE session = ?', id)
+  return {
+    sessions: -sql.run('DELETE FROM session WHERE id = ?', id),
+    messages: -sql.run('DELETE FROM message WHERE session = ?', id),
+  }
 }
 
 function willColumns(will: SessionRecord['will']): (Uint8Array | number | null)[] {
@@ -90,3 +97,5 @@ function willColumns(will: SessionRecord['will']): (Uint8Array | number | null)[
   const packet = new Delivery(message, { retain: message.retain === true, identifiers: [] }).qos0(5)
   return [packet, message.qos, message.receivedAt, delay, dueAt ?? null]
 }
+
+const NO_MORE: SessionCounts = { sessions: 0, messages: 0 }

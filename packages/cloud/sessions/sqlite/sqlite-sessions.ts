@@ -2,7 +2,14 @@ import { join } from 'node:path'
 import { asStoreFault, openDatabase, Statements, TurnCommits } from '@birthmark/cloud/registry/sqlite'
 import { type Clock, type Instant, type Log, messageOf } from '@birthmark/foundation/kernel'
 import { makeFolder } from '@birthmark/foundation/system'
-import type { RestoredSession, SessionChange, SessionStore, SessionSubscription, WaitingMessage } from '../store.ts'
+import type {
+  RestoredSession,
+  SessionChange,
+  SessionCounts,
+  SessionStore,
+  SessionSubscription,
+  WaitingMessage,
+} from '../store.ts'
 import { applySessionChange } from './apply-change.ts'
 import { sessionOf, subscriptionOf, waitingMessageOf } from './rows.ts'
 import { SESSION_MIGRATIONS } from './schema.ts'
@@ -25,25 +32,33 @@ export function openSqliteSessions({ folder, clock, log }: SqliteSessionsOptions
   const path = join(folder, 'sessions.db')
   const database = openDatabase(path, clock.now(), SESSION_MIGRATIONS)
   const sql = new Statements(database)
-  const apply = (change: SessionChange): void => applySessionChange(sql, change)
-  const commits = new TurnCommits({ database, path, log, event: 'sessions.commit-failed', apply })
-  return new SqliteSessions(sql, commits, path, log)
+  const tally = new Tally(sql)
+  const apply = (change: SessionChange): void => tally.add(applySessionChange(sql, change))
+  const ended = (isCommitted: boolean): void => tally.end(isCommitted)
+  const commits = new TurnCommits({ database, path, log, event: 'sessions.commit-failed', apply, ended })
+  return new SqliteSessions(sql, commits, tally, path, log)
 }
 
 /** Changes of one turn of the event loop share a transaction and a flush to disk. */
 class SqliteSessions implements SessionStore {
   readonly #sql: Statements
   readonly #commits: TurnCommits<SessionChange>
+  readonly #tally: Tally
   readonly #path: string
   readonly #log: Log
   #nextId: number
 
-  constructor(sql: Statements, commits: TurnCommits<SessionChange>, path: string, log: Log) {
+  constructor(sql: Statements, commits: TurnCommits<SessionChange>, tally: Tally, path: string, log: Log) {
     this.#sql = sql
     this.#commits = commits
+    this.#tally = tally
     this.#path = path
     this.#log = log
     this.#nextId = Number(sql.one('SELECT coalesce(max(id), 0) + 1 AS id FROM session')?.['id'])
+  }
+
+  get counts(): SessionCounts {
+    return this.#tally.counts
   }
 
   restore(): readonly RestoredSession[] {
@@ -99,7 +114,9 @@ class SqliteSessions implements SessionStore {
   dropExpired(id: number, after: number, now: Instant): { count: number; bytes: number } | undefined {
     this.#commits.flush()
     try {
-      this.#sql.run('DELETE FROM message WHERE session = ? AND place > ? AND expires_at <= ?', id, after, now)
+      const expired = 'DELETE FROM message WHERE session = ? AND place > ? AND expires_at <= ?'
+      this.#tally.add({ sessions: 0, messages: -this.#sql.run(expired, id, after, now) })
+      this.#tally.end(true)
       return totalsOf(this.#sql.one(`SELECT ${TOTALS} FROM message WHERE session = ?`, id) ?? {})
     } catch (error) {
       this.#log.write('error', 'sessions.purge-failed', { why: messageOf(asStoreFault(error, this.#path)) })
@@ -109,6 +126,33 @@ class SqliteSessions implements SessionStore {
 
   close(): void {
     this.#commits.close()
+  }
+}
+
+/** Counts what is on disk by what each transaction changed there. */
+class Tally {
+  #counts: SessionCounts
+  /** What the transaction that is open makes of it. */
+  #next: SessionCounts
+
+  constructor(sql: Statements) {
+    const row = sql.one('SELECT (SELECT count(*) FROM session) AS sessions, (SELECT count(*) FROM message) AS messages')
+    this.#counts = { sessions: Number(row?.['sessions']), messages: Number(row?.['messages']) }
+    this.#next = this.#counts
+  }
+
+  get counts(): SessionCounts {
+    return this.#counts
+  }
+
+  add({ sessions, messages }: SessionCounts): void {
+    if (sessions === 0 && messages === 0) return
+    this.#next = { sessions: this.#next.sessions + sessions, messages: this.#next.messages + messages }
+  }
+
+  end(isCommitted: boolean): void {
+    if (isCommitted) this.#counts = this.#next
+    else this.#next = this.#counts
   }
 }
 
