@@ -8,6 +8,7 @@ import {
   VERSION_MAX,
 } from '@birthmark/chip/cryptoki'
 import { type Fault, isFault } from '@birthmark/foundation/kernel'
+import { arrive, depart, stayAwake } from './attention.ts'
 import { hostCrypto } from './host-crypto.ts'
 
 /** Hears what a connection was closed for, and of elements that failed. */
@@ -36,6 +37,7 @@ export class TokenConnection {
 
   /** Begins to listen. */
   start(): void {
+    arrive(this)
     this.#input.on('data', (chunk: Uint8Array) => {
       if (this.#hasEnded) return
       this.#reader.push(chunk)
@@ -52,6 +54,7 @@ export class TokenConnection {
   /** Ends the program's sessions and logins; harmless when repeated. */
   end(): void {
     this.#hasEnded = true
+    depart(this)
     this.#application?.end()
     this.#application = undefined
   }
@@ -86,6 +89,7 @@ export class TokenConnection {
     const body = await application.answer(request)
     if (this.#hasEnded) return
     if (!this.#output.write(encodeFrame({ code, body }, 'response'))) return
+    stayAwake()
     this.#isBusy = false
     this.#proceed()
   }
