@@ -59,10 +59,11 @@ export class ChipLink {
   /**
    * Takes what the host wrote into DATA.
    *
+   * @param from Where the frame begins.
    * @returns A whole command: execute it and call {@link respond}. `undefined` when there is nothing to execute.
    */
-  receive(bytes: Uint8Array, now: Instant): Uint8Array | undefined {
-    const frame = decodeFrame(bytes)
+  receive(bytes: Uint8Array, now: Instant, from = 0): Uint8Array | undefined {
+    const frame = decodeFrame(bytes, from)
     switch (frame.kind) {
       case 'damaged':
         if (frame.why !== 'control') this.#offer({ kind: 'nak', number: nextNumber(this.#received) })
@@ -75,7 +76,7 @@ export class ChipLink {
         this.#settle(frame.number, frame.kind === 'nak')
         return undefined
       case 'data':
-        if (bytes.length <= this.#frameBytesMax) return this.#receiveData(frame, now)
+        if (bytes.length - from <= this.#frameBytesMax) return this.#receiveData(frame, now)
         this.#offer({ kind: 'nak', number: nextNumber(this.#received) })
         return undefined
     }

@@ -69,7 +69,7 @@ export class ChipRegisters {
     if (bytes.length === 1) return NONE
     switch (register) {
       case REGISTER.DATA: {
-        const command = this.#link.receive(bytes.subarray(1), now)
+        const command = this.#link.receive(bytes, now, 1)
         return command === undefined ? NONE : { kind: 'command', command }
       }
       case REGISTER.DATA_REG_LEN:

@@ -1,3 +1,4 @@
+import { shortLived } from '@birthmark/foundation/kernel'
 import { crc16 } from './crc.ts'
 
 /** A frame that carries a packet, and the fate of the other side's last frame with it. */
@@ -32,7 +33,7 @@ export interface DamagedFrame {
  */
 export function encodeFrame(frame: DataFrame | ControlFrame, before = 0): Uint8Array {
   const packet = frame.kind === 'data' ? frame.packet : EMPTY
-  const bytes = new Uint8Array(before + FRAME_OVERHEAD_BYTES + packet.length)
+  const bytes = shortLived(before + FRAME_OVERHEAD_BYTES + packet.length)
   bytes[before] = controlByte(frame)
   bytes[before + 1] = packet.length >>> 8
   bytes[before + 2] = packet.length & 0xff
@@ -43,14 +44,18 @@ export function encodeFrame(frame: DataFrame | ControlFrame, before = 0): Uint8A
   return bytes
 }
 
-/** Reads one frame from exactly the bytes of one transfer; never throws. The packet is a view, not a copy. */
-export function decodeFrame(bytes: Uint8Array): DataFrame | ControlFrame | DamagedFrame {
-  const size = bytes.length
+/**
+ * Reads one frame from exactly the bytes of one transfer; never throws. The packet is a view, not a copy.
+ *
+ * @param from Where the frame begins.
+ */
+export function decodeFrame(bytes: Uint8Array, from = 0): DataFrame | ControlFrame | DamagedFrame {
+  const size = bytes.length - from
   if (size < FRAME_OVERHEAD_BYTES) return damaged('size')
-  const control = bytes[0] ?? 0
-  const length = ((bytes[1] ?? 0) << 8) | (bytes[2] ?? 0)
-  const crc = ((bytes[size - 2] ?? 0) << 8) | (bytes[size - 1] ?? 0)
-  if (crc16(bytes, size - 2) !== crc) return damaged('checksum')
+  const end = bytes.length - 2
+  const control = bytes[from] ?? 0
+  const length = wordAt(bytes, from + 1)
+  if (crc16(bytes, end, from) !== wordAt(bytes, end)) return damaged('checksum')
   if ((control & BIT_RESERVED) !== 0) return damaged('sequence')
   if ((control & BIT_CONTROL) !== 0) return decodeControl(control, length, size)
   if (length === 0 || length !== size - FRAME_OVERHEAD_BYTES) return damaged('length')
@@ -61,8 +66,12 @@ export function decodeFrame(bytes: Uint8Array): DataFrame | ControlFrame | Damag
     number: (control >>> 2) & 3,
     acknowledges: control & 3,
     refuses: sequence === SEQUENCE_NAK,
-    packet: bytes.subarray(HEADER_BYTES, HEADER_BYTES + length),
+    packet: bytes.subarray(from + HEADER_BYTES, end),
   }
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
 }
 
 /** Gives the number after `number`: frames count modulo 4. */

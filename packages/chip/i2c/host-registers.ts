@@ -2,7 +2,7 @@ import { type Instant, instant, later, type Millis, millis, uint16 } from '@birt
 import { i2cFault } from './faults.ts'
 import { type ControlFrame, type DamagedFrame, type DataFrame, decodeFrame, encodeFrame } from './frame.ts'
 import { ACKNOWLEDGE_TIMEOUT, decodeState, REGISTER } from './registers.ts'
-import type { Steps } from './steps.ts'
+import type { BusStep, Steps } from './steps.ts'
 
 /**
  * The chip's registers as a host uses them. A chip that does not answer its address, because it sleeps or starts, is
@@ -34,11 +34,11 @@ export class HostRegisters {
     const started = this.#now
     let idleSince = started
     for (;;) {
-      const state = decodeState(yield* this.#read(REGISTER.I2C_STATE, 4))
+      const state = decodeState(yield* this.#read(READ_STATE))
       const waiting = state?.waiting ?? 0
       if (state?.busy !== false || waiting > 0) idleSince = this.#now
       if (waiting > frameBytesMax) return { kind: 'damaged', why: 'size' }
-      if (waiting > 0) return decodeFrame(yield* this.#read(REGISTER.DATA, waiting))
+      if (waiting > 0) return decodeFrame(yield* this.#read({ do: 'read', register: REGISTER.DATA, count: waiting }))
       if (this.#now >= deadline || this.#now >= later(idleSince, IDLE_PATIENCE)) return undefined
       const pause = Math.round((this.#now - started) / POLL_SHARE)
       yield { do: 'pause', delay: millis(Math.min(Math.max(pause, 1), POLL_PAUSE_MS_MAX)) }
@@ -47,7 +47,7 @@ export class HostRegisters {
 
   /** Tells whether the chip certainly has nothing to say. */
   *isSilent(): Steps<boolean> {
-    return decodeState(yield* this.#read(REGISTER.I2C_STATE, 4))?.waiting === 0
+    return decodeState(yield* this.#read(READ_STATE))?.waiting === 0
   }
 
   /** Tells whether the chip is idle with nothing to say, for as long as it holds back a response that was read once. */
@@ -55,7 +55,7 @@ export class HostRegisters {
     const started = this.#now
     let silentSince = started
     for (;;) {
-      const state = decodeState(yield* this.#read(REGISTER.I2C_STATE, 4))
+      const state = decodeState(yield* this.#read(READ_STATE))
       if (state?.waiting !== 0) return false
       if (state.busy) silentSince = this.#now
       else if (this.#now >= later(silentSince, ACKNOWLEDGE_TIMEOUT)) return true
@@ -66,7 +66,7 @@ export class HostRegisters {
 
   /** Gives the fastest bus clock that the chip takes in its present mode, in kHz. */
   *clockMax(): Steps<number> {
-    const [, , high = 0, low = 0] = yield* this.#read(REGISTER.MAX_SCL_FREQU, 4)
+    const [, , high = 0, low = 0] = yield* this.#read({ do: 'read', register: REGISTER.MAX_SCL_FREQU, count: 4 })
     return (high << 8) | low
   }
 
@@ -82,7 +82,7 @@ export class HostRegisters {
 
   /** Gives the frame length that the chip works with, in bytes. */
   *frameLength(): Steps<number> {
-    const bytes = yield* this.#read(REGISTER.DATA_REG_LEN, 2)
+    const bytes = yield* this.#read({ do: 'read', register: REGISTER.DATA_REG_LEN, count: 2 })
     return ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)
   }
 
@@ -99,11 +99,10 @@ export class HostRegisters {
   }
 
   /** After a NACK the register is named again: a chip that was reset in between has forgotten which it was. */
-  *#read(register: number, count: number): Steps<Uint8Array> {
+  *#read(step: BusStep & { readonly do: 'read' }): Steps<Uint8Array> {
     let started: Instant | undefined
     for (;;) {
-      yield* this.#write(Uint8Array.of(register))
-      const report = yield { do: 'read', count }
+      const report = yield step
       this.#now = report.now
       if (report.bytes !== undefined) return report.bytes
       started ??= report.now
@@ -128,6 +127,9 @@ export class HostRegisters {
     this.#now = report.now
   }
 }
+
+/** The look at a chip that every command takes at least once. */
+const READ_STATE = { do: 'read', register: REGISTER.I2C_STATE, count: 4 } as const
 
 /**
  * A chip that took a command is busy or has something to read; one that is neither for this long has lost it, to a

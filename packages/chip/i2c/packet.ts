@@ -1,3 +1,5 @@
+import { shortLived } from '@birthmark/foundation/kernel'
+
 /**
  * Cuts a message into packets of at most `packetBytesMax`, each led by its control byte PCTR. All but the last are
  * full; the last has at least two bytes.
@@ -9,9 +11,9 @@ export function splitMessage(message: Uint8Array, packetBytesMax: number): Uint8
   const packets: Uint8Array[] = []
   for (let at = 0; at === 0 || at < message.length; at += dataMax) {
     const isLast = at + dataMax >= message.length
-    const packet = new Uint8Array(1 + Math.min(dataMax, message.length - at))
+    const packet = shortLived(1 + Math.min(dataMax, message.length - at))
     packet[0] = at === 0 ? (isLast ? CHAIN_SINGLE : CHAIN_FIRST) : isLast ? CHAIN_LAST : CHAIN_MIDDLE
-    packet.set(message.subarray(at, at + packet.length - 1), 1)
+    packet.set(at === 0 && isLast ? message : message.subarray(at, at + packet.length - 1), 1)
     packets.push(packet)
   }
   return packets
@@ -44,7 +46,7 @@ export class Reassembly {
     switch (control) {
       case CHAIN_SINGLE:
         this.reset()
-        return wasOpen ? BROKEN : { kind: 'message', message: packet.slice(1, 1 + this.#messageBytesMax) }
+        return wasOpen ? BROKEN : { kind: 'message', message: copyOf(packet, this.#messageBytesMax) }
       case CHAIN_FIRST:
       case CHAIN_MIDDLE:
         if (wasOpen !== (control === CHAIN_MIDDLE) || packet.length !== packetBytesMax) return this.#broken()
@@ -69,14 +71,14 @@ export class Reassembly {
   }
 
   #keep(packet: Uint8Array): void {
-    const part = packet.slice(1, 1 + this.#messageBytesMax - this.#kept)
+    const part = copyOf(packet, this.#messageBytesMax - this.#kept)
     this.#chain ??= []
     if (part.length > 0) this.#chain.push(part)
     this.#kept += part.length
   }
 
   #take(): Uint8Array {
-    const message = new Uint8Array(this.#kept)
+    const message = shortLived(this.#kept)
     let at = 0
     for (const part of this.#chain ?? []) {
       message.set(part, at)
@@ -90,6 +92,13 @@ export class Reassembly {
     this.reset()
     return BROKEN
   }
+}
+
+/** Copies what a packet carries, up to `bytesMax` of it. */
+function copyOf(packet: Uint8Array, bytesMax: number): Uint8Array {
+  const copy = shortLived(Math.min(packet.length - 1, bytesMax))
+  copy.set(packet.subarray(1, 1 + copy.length))
+  return copy
 }
 
 /** Stands for the control byte of a packet without bytes; no chain position has this value. */

@@ -5,7 +5,8 @@ import { i2cFault } from './faults.ts'
 /** One thing that a master asks of the world. */
 export type BusStep =
   | { readonly do: 'write'; readonly bytes: Uint8Array }
-  | { readonly do: 'read'; readonly count: number }
+  /** Names a register and reads from it: two transactions, of which a NACK to either makes the step one. */
+  | { readonly do: 'read'; readonly register: number; readonly count: number }
   | { readonly do: 'pause'; readonly delay: Millis }
   /** Sets the speed of the bus clock, where the bus lets its master decide it. */
   | { readonly do: 'clock'; readonly kHz: number }
@@ -57,6 +58,8 @@ export async function performSteps<Result>(steps: Steps<Result>, bus: I2cMaster,
         const written = bus.write(step.bytes)
         if (written !== undefined) await written
       } else if (step.do === 'read') {
+        const named = bus.write(REGISTER_NAMES[step.register] ?? Uint8Array.of(step.register))
+        if (named !== undefined) await named
         const read = bus.read(step.count)
         bytes = read instanceof Uint8Array ? read : await read
       } else await performRare(step, bus, ports)
@@ -71,6 +74,9 @@ export async function performSteps<Result>(steps: Steps<Result>, bus: I2cMaster,
   }
   return turn.value
 }
+
+/** What names a register, one byte each. */
+const REGISTER_NAMES: readonly Uint8Array[] = Array.from({ length: 256 }, (_, register) => Uint8Array.of(register))
 
 async function performRare(
   step: Exclude<BusStep, { readonly do: 'write' | 'read' }>,

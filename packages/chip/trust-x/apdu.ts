@@ -1,4 +1,4 @@
-import { concat, fromHex } from '@birthmark/foundation/kernel'
+import { fromHex, shortLived } from '@birthmark/foundation/kernel'
 import { CHIP_ERROR, type ErrorCode } from './errors.ts'
 
 /** The chip's commands (OPTIGA Trust X host library, command codes). */
@@ -36,23 +36,29 @@ export interface Field {
 export function encodeCommand(code: number, param: number, ...data: readonly Uint8Array[]): Uint8Array {
   let size = 0
   for (const part of data) size += part.length
-  return concat(Uint8Array.of(code, param, size >>> 8, size & 0xff), ...data)
+  const bytes = shortLived(HEADER_BYTES + size)
+  bytes[0] = code
+  bytes[1] = param
+  bytes[2] = size >>> 8
+  bytes[3] = size & 0xff
+  let at = HEADER_BYTES
+  for (const part of data) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
 }
 
 /** Reads a command; InLen must tell exactly the bytes that follow, at most {@link DATA_BYTES_MAX}. */
 export function decodeCommand(bytes: Uint8Array): Command | ErrorCode {
-  const [code, param, high, low] = bytes
-  if (code === undefined || param === undefined || high === undefined || low === undefined) {
-    return CHIP_ERROR.INVALID_LENGTH
-  }
-  const length = (high << 8) | low
+  const length = wordAt(bytes, 2)
   if (length > DATA_BYTES_MAX || length !== bytes.length - HEADER_BYTES) return CHIP_ERROR.INVALID_LENGTH
-  return { code: code & 0x7f, param, data: bytes.subarray(HEADER_BYTES) }
+  return { code: (bytes[0] ?? 0) & 0x7f, param: bytes[1] ?? 0, data: bytes.subarray(HEADER_BYTES) }
 }
 
 /** Writes a response: Sta(1) UnDef(1) OutLen(2) OutData. */
 export function encodeResponse(data: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + data.length)
+  const bytes = shortLived(HEADER_BYTES + data.length)
   bytes[2] = data.length >>> 8
   bytes[3] = data.length & 0xff
   bytes.set(data, HEADER_BYTES)
@@ -61,17 +67,15 @@ export function encodeResponse(data: Uint8Array): Uint8Array {
 
 /** What the host learns from a response; `undefined` when it is none. */
 export function decodeResponse(bytes: Uint8Array): { readonly ok: boolean; readonly data: Uint8Array } | undefined {
-  const [status, , high, low] = bytes
-  if (status === undefined || high === undefined || low === undefined) return undefined
-  const length = (high << 8) | low
-  if (status === STATUS_ERROR) return { ok: false, data: bytes.subarray(bytes.length) }
-  if (status !== STATUS_OK || length !== bytes.length - HEADER_BYTES) return undefined
+  if (bytes.length < HEADER_BYTES) return undefined
+  if (bytes[0] === STATUS_ERROR) return { ok: false, data: bytes.subarray(bytes.length) }
+  if (bytes[0] !== STATUS_OK || wordAt(bytes, 2) !== bytes.length - HEADER_BYTES) return undefined
   return { ok: true, data: bytes.subarray(HEADER_BYTES) }
 }
 
 /** Writes one field. */
 export function encodeField(tag: number, value: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(FIELD_HEADER_BYTES + value.length)
+  const bytes = shortLived(FIELD_HEADER_BYTES + value.length)
   bytes[0] = tag
   bytes[1] = value.length >>> 8
   bytes[2] = value.length & 0xff

@@ -43,11 +43,12 @@ export class Connection {
   #isOpen = false
   #isClosed = false
   #hasFailed = false
-  #waiting = 0
+  /** Somebody has the turn; it goes on to the first of {@link #waiting} without a break. */
+  #isBusy = false
+  readonly #waiting: (() => void)[] = []
   /** Of the command under way: who may stop it, and what a fault says of its effect when it had none. */
   #signal: StopSignal | undefined
   #atLeast: Executed = 'no'
-  #tail: Promise<void> = Promise.resolve()
 
   constructor(bus: I2cMaster, options: ConnectionOptions) {
     this.#bus = bus
@@ -62,25 +63,14 @@ export class Connection {
    */
   async inTurn<Result>(work: () => Promise<Result>, signal?: StopSignal): Promise<Result> {
     if (signal?.aborted === true) throw cancelled()
-    if (this.#waiting >= WAITING_COUNT_MAX) {
-      throw trustXFault('TRUST_X_QUEUE_FULL', { waiting: this.#waiting, executed: 'no' })
-    }
-    this.#waiting++
-    const before = this.#tail
-    let finish = (): void => undefined
-    this.#tail = new Promise((resolve) => {
-      finish = resolve
-    })
-    let hasTurn = false
+    if (!this.#isBusy) this.#isBusy = true
+    else await this.#itsTurn(signal)
     try {
-      await (signal === undefined ? before : turnOrStop(before, signal))
-      hasTurn = true
       return await work()
     } finally {
-      this.#waiting--
-      // Who leaves the queue early must not let those behind overtake those before.
-      if (hasTurn) finish()
-      else void before.then(finish)
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#isBusy = false
+      else next()
     }
   }
 
@@ -92,15 +82,21 @@ export class Connection {
    */
   async send(command: NamedCommand, signal?: StopSignal): Promise<Uint8Array> {
     const { name } = command
-    this.#signal = signal
-    this.#atLeast = command.follows === true ? 'unknown' : 'no'
-    const executed = this.#atLeast
-    if (this.#isClosed) throw trustXFault('TRUST_X_COMMAND_LOST', { command: name, why: 'closed', executed })
-    if (signal?.aborted === true) throw trustXFault('TRUST_X_CANCELLED', { command: name, executed })
-    if (!this.#isOpen || this.#link.isLost) await this.#open(name)
+    this.#begin(name, command.follows === true ? 'unknown' : 'no', signal)
+    if (this.#mustOpen) await this.#open(name)
     const data = await this.#exchange(command)
     if (data !== undefined) return data
     throw await this.#readRefusal(name, this.#link.executed)
+  }
+
+  /**
+   * Opens the application, from inside {@link inTurn}, unless it is open.
+   *
+   * @throws `TRUST_X_COMMAND_LOST` when no chip answers, `TRUST_X_NOT_AVAILABLE`, `TRUST_X_CANCELLED`
+   */
+  async open(signal?: StopSignal): Promise<void> {
+    this.#begin(OPEN_NAME, 'no', signal)
+    if (this.#mustOpen) await this.#open(OPEN_NAME)
   }
 
   /** Lets go of the bus. */
@@ -109,12 +105,49 @@ export class Connection {
     await this.#bus.close()
   }
 
+  /** Waits for the turn, or for the signal. */
+  async #itsTurn(signal: StopSignal | undefined): Promise<void> {
+    // The one whose turn it is counts too.
+    if (this.#waiting.length + 1 >= WAITING_COUNT_MAX) {
+      throw trustXFault('TRUST_X_QUEUE_FULL', { waiting: this.#waiting.length + 1, executed: 'no' })
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const leave = (): void => {
+      const place = this.#waiting.indexOf(resolve)
+      if (place === -1) return
+      this.#waiting.splice(place, 1)
+      reject(cancelled())
+    }
+    this.#waiting.push(resolve)
+    signal?.addEventListener('abort', leave)
+    try {
+      await promise
+    } finally {
+      signal?.removeEventListener('abort', leave)
+    }
+  }
+
+  get #mustOpen(): boolean {
+    return !this.#isOpen || this.#link.isLost
+  }
+
+  #begin(command: string, executed: Executed, signal: StopSignal | undefined): void {
+    this.#signal = signal
+    this.#atLeast = executed
+    if (this.#isClosed) throw trustXFault('TRUST_X_COMMAND_LOST', { command, why: 'closed', executed })
+    if (signal?.aborted === true) throw trustXFault('TRUST_X_CANCELLED', { command, executed })
+  }
+
   async #open(command: string): Promise<void> {
     this.#isOpen = false
     // The first time nobody else has talked to the chip; afterwards its state is unknown and a proven reset is due.
     const { clockKHz } = this.options
     const settings = clockKHz === undefined ? {} : { clockKHz }
-    await this.#perform(this.#hasFailed ? this.#link.reset(settings) : this.#link.open(settings), command, 'no')
+    try {
+      await this.#perform(this.#hasFailed ? this.#link.reset(settings) : this.#link.open(settings))
+    } catch (error) {
+      throw this.#lost(error, command, 'no')
+    }
     const data = await this.#exchange({ ...OPEN_APPLICATION, name: command }, 'no')
     this.#hasFailed = data === undefined
     if (data === undefined) throw refusalFault(CHIP_ERROR.NOT_AVAILABLE, { command, executed: this.#executed('no') })
@@ -128,26 +161,27 @@ export class Connection {
    */
   async #exchange({ name, code, param, data }: NamedCommand, executed?: Executed): Promise<Uint8Array | undefined> {
     const patience = this.options.patience ?? RESPONSE_PATIENCE
-    const bytes = await this.#perform(
-      this.#link.exchange(encodeCommand(code, param, ...data), patience),
-      name,
-      executed,
-    )
+    let bytes: Uint8Array
+    try {
+      bytes = await this.#perform(this.#link.exchange(encodeCommand(code, param, ...data), patience))
+    } catch (error) {
+      throw this.#lost(error, name, executed)
+    }
     const response = decodeResponse(bytes)
     if (response !== undefined) return response.ok ? response.data : undefined
     throw trustXFault('TRUST_X_RESPONSE_INVALID', { command: name, executed: this.#executed(executed ?? 'unknown') })
   }
 
-  async #perform<Result>(steps: Steps<Result>, command: string, executed?: Executed): Promise<Result> {
-    try {
-      const { clock, timers } = this.options
-      return await performSteps(steps, this.#bus, { clock, timers, signal: this.#signal })
-    } catch (error) {
-      this.#hasFailed = true
-      const context = { command, why: codeOf(error), executed: this.#executed(executed ?? this.#link.executed) }
-      const code = isFault(error, 'I2C_BROKEN_OFF') ? 'TRUST_X_CANCELLED' : 'TRUST_X_COMMAND_LOST'
-      throw trustXFault(code, context, error)
-    }
+  #perform<Result>(steps: Steps<Result>): Promise<Result> {
+    const { clock, timers } = this.options
+    return performSteps(steps, this.#bus, { clock, timers, signal: this.#signal })
+  }
+
+  #lost(error: unknown, command: string, executed?: Executed): Fault {
+    this.#hasFailed = true
+    const context = { command, why: codeOf(error), executed: this.#executed(executed ?? this.#link.executed) }
+    const code = isFault(error, 'I2C_BROKEN_OFF') ? 'TRUST_X_CANCELLED' : 'TRUST_X_COMMAND_LOST'
+    return trustXFault(code, context, error)
   }
 
   /** Asks why a command was refused. A chip that does not even answer that has lost its state. */
@@ -171,6 +205,8 @@ export class Connection {
  */
 export const WAITING_COUNT_MAX = 64
 
+const OPEN_NAME = 'OpenApplication'
+
 /** Bit 7 clears an error that an earlier host left behind. */
 const OPEN_APPLICATION = { code: COMMAND.OPEN_APPLICATION | 0x80, param: 0x00, data: [APPLICATION_ID] }
 
@@ -183,18 +219,6 @@ type Executed = 'no' | 'unknown'
 /** Of a call that was cancelled before its turn. */
 function cancelled(): Fault {
   return trustXFault('TRUST_X_CANCELLED', { command: 'the call', executed: 'no' })
-}
-
-/** Waits for its turn, or for the signal. */
-async function turnOrStop(turn: Promise<void>, signal: StopSignal): Promise<void> {
-  let stop = (): void => undefined
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve
-  })
-  signal.addEventListener('abort', stop)
-  await Promise.race([turn, stopped])
-  signal.removeEventListener('abort', stop)
-  if (signal.aborted) throw cancelled()
 }
 
 function codeOf(error: unknown): string {

@@ -269,8 +269,8 @@ export class TrustXDriver {
   }
 
   /** Opens the application if that did not happen yet, so that a chip that is not there shows at once. */
-  async connect(): Promise<void> {
-    await this.#command('GetDataObject', COMMAND.GET_DATA_OBJECT, PARAM.METADATA, uint16(OID_UID))
+  connect(): Promise<void> {
+    return this.#inTurn(() => this.connection.open(this.#signal))
   }
 
   /** Lets go of the bus; commands under way fail. */
@@ -373,8 +373,6 @@ const NOTHING = new Uint8Array(0)
 
 /** The field that asks for the result to leave the chip. */
 const EXPORT: Uint8Array = encodeField(0x07, NOTHING)
-
-const OID_UID = 0xe0c2
 
 /** One piece of a long object: the largest OutData. */
 const READ_BYTES_MAX = DATA_BYTES_MAX
