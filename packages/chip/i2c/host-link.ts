@@ -133,8 +133,10 @@ export class HostLink {
   *#sendCommand(command: Uint8Array): Steps<DataFrame | Delivery> {
     const packets = splitMessage(command, this.#frameBytesMax - FRAME_OVERHEAD_BYTES)
     let outcome: DataFrame | Delivery = 'not taken'
-    for (const [index, packet] of packets.entries()) {
-      const isLast = index === packets.length - 1
+    let left = packets.length
+    for (const packet of packets) {
+      left--
+      const isLast = left === 0
       outcome = yield* this.#deliver(packet, isLast)
       // Half a chain is never executed; a response before its end says that the chip lost the thread.
       if (!isLast && outcome !== 'acknowledged') return 'not taken'
@@ -149,7 +151,13 @@ export class HostLink {
     let heard: Delivery = 'silence'
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       this.#mayHaveRun ||= isLast
-      yield* this.#writeOrTakeBack(frame)
+      try {
+        yield* this.#registers.writeFrame(frame)
+      } catch (error) {
+        // A chip that did not even answer its address has nothing of this sending.
+        if (isFault(error, 'I2C_NOT_ACKNOWLEDGED')) this.#mayHaveRun = this.#wasSilent
+        throw error
+      }
       const answer = yield* this.#awaitAcknowledge(number)
       if (answer === 'acknowledged' || typeof answer === 'object') {
         this.#sent = number
@@ -161,16 +169,6 @@ export class HostLink {
       heard = answer
     }
     return heard
-  }
-
-  /** A chip that did not even answer its address has nothing of this sending. */
-  *#writeOrTakeBack(frame: DataFrame): Steps<void> {
-    try {
-      yield* this.#registers.writeFrame(frame)
-    } catch (error) {
-      if (isFault(error, 'I2C_NOT_ACKNOWLEDGED')) this.#mayHaveRun = this.#wasSilent
-      throw error
-    }
   }
 
   /**

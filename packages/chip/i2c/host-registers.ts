@@ -1,13 +1,11 @@
 import { type Instant, instant, later, type Millis, millis, uint16 } from '@birthmark/foundation/kernel'
-import { i2cFault } from './faults.ts'
 import { type ControlFrame, type DamagedFrame, type DataFrame, decodeFrame, encodeFrame } from './frame.ts'
 import { ACKNOWLEDGE_TIMEOUT, decodeState, REGISTER } from './registers.ts'
-import type { BusStep, Steps } from './steps.ts'
+import type { StepReport, Steps } from './steps.ts'
 
 /**
- * The chip's registers as a host uses them. A chip that does not answer its address, because it sleeps or starts, is
- * addressed again until {@link NACK_PATIENCE} is over; so every method may throw `I2C_NOT_ACKNOWLEDGED` and what the
- * bus throws.
+ * The chip's registers as a host uses them. Every method may throw `I2C_NOT_ACKNOWLEDGED`, from a chip that does not
+ * answer its address for too long, and what the bus throws.
  *
  * Source: IFX I2C protocol specification v1.65, physical layer.
  */
@@ -23,7 +21,7 @@ export class HostRegisters {
   *writeFrame(frame: DataFrame | ControlFrame): Steps<void> {
     const bytes = encodeFrame(frame, 1)
     bytes[0] = REGISTER.DATA
-    yield* this.#write(bytes)
+    this.#now = (yield { do: 'write', bytes }).now
   }
 
   /**
@@ -34,11 +32,13 @@ export class HostRegisters {
     const started = this.#now
     let idleSince = started
     for (;;) {
-      const state = decodeState(yield* this.#read(READ_STATE))
+      const state = decodeState(this.#note(yield READ_STATE))
       const waiting = state?.waiting ?? 0
       if (state?.busy !== false || waiting > 0) idleSince = this.#now
       if (waiting > frameBytesMax) return { kind: 'damaged', why: 'size' }
-      if (waiting > 0) return decodeFrame(yield* this.#read({ do: 'read', register: REGISTER.DATA, count: waiting }))
+      if (waiting > 0) {
+        return decodeFrame(this.#note(yield { do: 'read', register: REGISTER.DATA, count: waiting }))
+      }
       if (this.#now >= deadline || this.#now >= later(idleSince, IDLE_PATIENCE)) return undefined
       const pause = Math.round((this.#now - started) / POLL_SHARE)
       yield { do: 'pause', delay: millis(Math.min(Math.max(pause, 1), POLL_PAUSE_MS_MAX)) }
@@ -47,7 +47,7 @@ export class HostRegisters {
 
   /** Tells whether the chip certainly has nothing to say. */
   *isSilent(): Steps<boolean> {
-    return decodeState(yield* this.#read(READ_STATE))?.waiting === 0
+    return decodeState(this.#note(yield READ_STATE))?.waiting === 0
   }
 
   /** Tells whether the chip is idle with nothing to say, for as long as it holds back a response that was read once. */
@@ -55,7 +55,7 @@ export class HostRegisters {
     const started = this.#now
     let silentSince = started
     for (;;) {
-      const state = decodeState(yield* this.#read(READ_STATE))
+      const state = decodeState(this.#note(yield READ_STATE))
       if (state?.waiting !== 0) return false
       if (state.busy) silentSince = this.#now
       else if (this.#now >= later(silentSince, ACKNOWLEDGE_TIMEOUT)) return true
@@ -66,13 +66,13 @@ export class HostRegisters {
 
   /** Gives the fastest bus clock that the chip takes in its present mode, in kHz. */
   *clockMax(): Steps<number> {
-    const [, , high = 0, low = 0] = yield* this.#read({ do: 'read', register: REGISTER.MAX_SCL_FREQU, count: 4 })
-    return (high << 8) | low
+    const bytes = this.#note(yield { do: 'read', register: REGISTER.MAX_SCL_FREQU, count: 4 })
+    return ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0)
   }
 
   /** Sets the mode of the bus interface for good, as the vendor's library does: 3 up to 400 kHz, 4 up to 1000. */
   *setMode(mode: number): Steps<void> {
-    yield* this.#write(Uint8Array.of(REGISTER.I2C_MODE, MODE_PERSISTS, mode))
+    yield { do: 'write', bytes: Uint8Array.of(REGISTER.I2C_MODE, MODE_PERSISTS, mode) }
   }
 
   /** Sets the speed of the bus clock, where the bus lets its master decide it. */
@@ -82,51 +82,29 @@ export class HostRegisters {
 
   /** Gives the frame length that the chip works with, in bytes. */
   *frameLength(): Steps<number> {
-    const bytes = yield* this.#read({ do: 'read', register: REGISTER.DATA_REG_LEN, count: 2 })
+    const bytes = this.#note(yield { do: 'read', register: REGISTER.DATA_REG_LEN, count: 2 })
     return ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)
   }
 
   /** Asks for a frame length and gives the one that the chip works with now. */
   *setFrameLength(count: number): Steps<number> {
-    yield* this.#write(Uint8Array.of(REGISTER.DATA_REG_LEN, ...uint16(count)))
+    yield { do: 'write', bytes: Uint8Array.of(REGISTER.DATA_REG_LEN, ...uint16(count)) }
     return yield* this.frameLength()
   }
 
   /** Asks for a warm reset and waits until it must be over. */
   *softReset(): Steps<void> {
-    yield* this.#write(Uint8Array.of(REGISTER.SOFT_RESET, 0, 0))
+    yield { do: 'write', bytes: Uint8Array.of(REGISTER.SOFT_RESET, 0, 0) }
     yield { do: 'pause', delay: RESET_PAUSE }
   }
 
-  /** After a NACK the register is named again: a chip that was reset in between has forgotten which it was. */
-  *#read(step: BusStep & { readonly do: 'read' }): Steps<Uint8Array> {
-    let started: Instant | undefined
-    for (;;) {
-      const report = yield step
-      this.#now = report.now
-      if (report.bytes !== undefined) return report.bytes
-      started ??= report.now
-      yield* this.#pauseAfterNack(started)
-    }
-  }
-
-  *#write(bytes: Uint8Array): Steps<void> {
-    let started: Instant | undefined
-    for (;;) {
-      const report = yield { do: 'write', bytes }
-      this.#now = report.now
-      if (!report.nacked) return
-      started ??= report.now
-      yield* this.#pauseAfterNack(started)
-    }
-  }
-
-  *#pauseAfterNack(started: Instant): Steps<void> {
-    if (this.#now >= later(started, NACK_PATIENCE)) throw i2cFault('I2C_NOT_ACKNOWLEDGED')
-    const report = yield { do: 'pause', delay: NACK_PAUSE }
-    this.#now = report.now
+  #note({ now, bytes = NOTHING }: StepReport): Uint8Array {
+    this.#now = now
+    return bytes
   }
 }
+
+const NOTHING = new Uint8Array(0)
 
 /** The look at a chip that every command takes at least once. */
 const READ_STATE = { do: 'read', register: REGISTER.I2C_STATE, count: 4 } as const
@@ -136,12 +114,6 @@ const READ_STATE = { do: 'read', register: REGISTER.I2C_STATE, count: 4 } as con
  * reset for example. Well above the pause before a response is offered again.
  */
 const IDLE_PATIENCE: Millis = millis(250)
-
-/** A chip that does not answer its address for this long is not there: 100 ms in the data sheet, doubled. */
-const NACK_PATIENCE: Millis = millis(200)
-
-/** Between two tries to address a sleeping chip, as the vendor's library does. */
-const NACK_PAUSE: Millis = millis(1)
 
 /** Longest pause between two looks at I2C_STATE, in milliseconds, as the vendor's library does. */
 const POLL_PAUSE_MS_MAX = 5
