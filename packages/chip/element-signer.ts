@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Signer } from '@birthmark/foundation/x509'
 import type { SecureElement } from './secure-element.ts'
 
@@ -11,6 +11,6 @@ export function elementSigner(element: SecureElement, slot: string, publicKey: U
   return {
     algorithm: 'ecdsa-p256-sha256',
     publicKey,
-    sign: (message) => element.signDigest(slot, createHash('sha256').update(message).digest()),
+    sign: (message) => element.signDigest(slot, hash('sha256', message, 'buffer')),
   }
 }

@@ -1,3 +1,5 @@
+import { shortLived } from '@birthmark/foundation/kernel'
+
 /** One DER element. */
 export interface Element {
   readonly tag: number
@@ -39,7 +41,7 @@ export function readElements(bytes: Uint8Array): readonly Element[] | undefined 
 
 /** Writes an element whose content is shorter than 128 bytes. */
 export function writeShort(tag: number, content: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(2 + content.length)
+  const bytes = shortLived(2 + content.length)
   bytes[0] = tag
   bytes[1] = content.length
   bytes.set(content, 2)
@@ -51,7 +53,7 @@ export function writeInteger(magnitude: Uint8Array): Uint8Array {
   let start = 0
   while (start < magnitude.length - 1 && magnitude[start] === 0) start++
   const isNegative = (magnitude[start] ?? 0) >= 0x80
-  const bytes = new Uint8Array(2 + (isNegative ? 1 : 0) + magnitude.length - start)
+  const bytes = shortLived(2 + (isNegative ? 1 : 0) + magnitude.length - start)
   bytes[0] = DER.INTEGER
   bytes[1] = bytes.length - 2
   bytes.set(magnitude.subarray(start), bytes.length - (magnitude.length - start))
@@ -61,7 +63,8 @@ export function writeInteger(magnitude: Uint8Array): Uint8Array {
 /** Gives the `count` big-endian bytes of an INTEGER; `undefined` when it is negative, longer, or zero-padded. */
 export function integerBytes(element: Element, count: number): Uint8Array | undefined {
   const { tag, content } = element
-  const [first, second = 0xff] = content
+  const first = content[0]
+  const second = content[1] ?? 0xff
   if (tag !== DER.INTEGER || first === undefined || first >= 0x80) return undefined
   if (first === 0 && content.length > 1 && second < 0x80) return undefined
   const magnitude = first === 0 ? content.subarray(1) : content

@@ -126,10 +126,11 @@ export class TrustXDevice {
   }
 
   #execute(command: Uint8Array, now: Instant): void {
-    const milliamperes = this.#machine.status(OID.CURRENT_LIMIT)
+    const { timing } = this.#ports
+    // The limit that holds is the one from before the command.
+    const milliamperes = timing === undefined ? 0 : this.#machine.status(OID.CURRENT_LIMIT)
     const execution = this.#machine.execute(command, now)
     const { response, memory } = execution
-    const { timing } = this.#ports
     const readyAt =
       timing === undefined ? now : later(now, this.#duration(timing, command, { ...execution, milliamperes }))
     const isDone = memory === undefined || this.#ports.keep(memory)

@@ -1,3 +1,4 @@
+import { shortLived } from '@birthmark/foundation/kernel'
 import { CONDITION_NEVER, isAccessCondition, isLifecycle, LIFECYCLE } from './access.ts'
 import { type ChipChoices, DEFAULT_CHOICES } from './choices.ts'
 import { KEY_USAGE_ALL } from './curves.ts'
@@ -29,7 +30,7 @@ export function encodeMetadata(
   for (const [tag, name] of CONDITIONS) add(tag, shown[name])
   add(TAG.ALGORITHM, byte(object.algorithm))
   add(TAG.USAGE, byte(object.usage))
-  const block = new Uint8Array(2 + tags.length)
+  const block = shortLived(2 + tags.length)
   block[0] = TAG.METADATA
   block[1] = tags.length
   block.set(tags, 2)

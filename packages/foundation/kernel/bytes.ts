@@ -1,8 +1,8 @@
-/** Joins `parts` into one array of their total length. */
+/** Joins `parts` into one array of their total length, which is {@link shortLived}: what is kept is a `slice` of it. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0
   for (const part of parts) length += part.length
-  const whole = new Uint8Array(length)
+  const whole = shortLived(length)
   let at = 0
   for (const part of parts) {
     whole.set(part, at)
@@ -14,11 +14,10 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 /**
  * Gives `count` zero bytes for something that is soon forgotten, a message or a frame. They are cut from a piece of
  * memory that lasts as long as any part of it: an array with memory of its own costs ten times as much to make and to
- * give back. What is kept takes {@link concat} or `slice`.
+ * give back, and so does a view of a tiny one. What is kept is a `slice` of it.
  */
 export function shortLived(count: number): Uint8Array {
-  // V8 keeps arrays up to 64 bytes among its own objects, which is cheaper still.
-  if (count <= 64 || count > PIECE_BYTES / 4) return new Uint8Array(count)
+  if (count > PIECE_BYTES / 4) return new Uint8Array(count)
   if (pieceUsed + count > PIECE_BYTES) {
     piece = new ArrayBuffer(PIECE_BYTES)
     pieceUsed = 0
@@ -49,10 +48,13 @@ export function toHex(bytes: Uint8Array): string {
 
 /** Writes some bytes in one piece: a text that grows by pairs takes ten times its length for as long as it is kept. */
 function hexPiece(bytes: Uint8Array, from: number): string {
+  const count = Math.min(bytes.length - from, HEX_AT_ONCE)
   const codes: number[] = []
-  for (let at = from; at < bytes.length && at < from + HEX_AT_ONCE; at += 1) {
-    const byte = bytes[at] ?? 0
-    codes.push(HEX_DIGITS[byte >> 4] ?? 0, HEX_DIGITS[byte & 15] ?? 0)
+  codes.length = 2 * count
+  for (let at = 0; at < count; at += 1) {
+    const byte = bytes[from + at] ?? 0
+    codes[2 * at] = HEX_DIGITS[byte >> 4] ?? 0
+    codes[2 * at + 1] = HEX_DIGITS[byte & 15] ?? 0
   }
   return String.fromCharCode(...codes)
 }

@@ -1,4 +1,4 @@
-import { concat, equalBytes } from '@birthmark/foundation/kernel'
+import { equalBytes } from '@birthmark/foundation/kernel'
 import { isLifecycle, LIFECYCLE } from '../access.ts'
 import { APPLICATION_ID, DATA_BYTES_MAX, wordAt } from '../apdu.ts'
 import type { ChipState } from '../chip-state.ts'
@@ -33,7 +33,7 @@ export function getDataObject(chip: ChipState, param: number, data: Uint8Array):
   const count = isLong ? wordAt(data, 4) : content.length
   // Hosts read long objects in pieces and take this error on a later piece as the end of the data.
   if (isLong && offset >= content.length) return CHIP_ERROR.BOUNDARY_EXCEEDED
-  const part = content.slice(offset, offset + count)
+  const part = content.subarray(offset, offset + count)
   if (part.length > DATA_BYTES_MAX) return CHIP_ERROR.INSUFFICIENT_MEMORY
   if (oid === OID.LAST_ERROR) chip.lastError = 0
   return part
@@ -88,7 +88,8 @@ function changeContent(
   if (definition.kind === 'status') return changeStatus(definition.oid, object, bytes, chip.choices.frozenError)
   const kept = erases ? NOTHING : object.content
   if (!erases && offset > kept.length && chip.choices.gap === 'refused') return CHIP_ERROR.BOUNDARY_EXCEEDED
-  const content = concat(kept, new Uint8Array(Math.max(0, offset + bytes.length - kept.length)))
+  const content = new Uint8Array(Math.max(kept.length, offset + bytes.length))
+  content.set(kept)
   content.set(bytes, offset)
   return { ...object, content }
 }
