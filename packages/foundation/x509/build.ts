@@ -27,7 +27,7 @@ import {
 } from '@peculiar/asn1-x509'
 import type { Instant } from '../kernel/index.ts'
 import { constructed, TAG } from './der.ts'
-import { encodeDer } from './der-writer.ts'
+import { derNode, encodeDer } from './der-writer.ts'
 import { EXTENSION_OIDS, EXTENSION_REQUEST, type KeyUsage, PURPOSES } from './extensions.ts'
 import { type AlternativeName, buildAlternativeName } from './general-name.ts'
 import { type DistinguishedName, encodeName } from './name.ts'
@@ -90,7 +90,7 @@ export function encodeSigned(
   signature: Uint8Array,
   after: Uint8Array = new Uint8Array(),
 ): Uint8Array {
-  return encodeDer(TAG.SEQUENCE, message, algorithm, encodeDer(TAG.BIT_STRING, NO_UNUSED_BITS, signature), after)
+  return encodeDer(TAG.SEQUENCE, message, algorithm, derNode(TAG.BIT_STRING, NO_UNUSED_BITS, signature), after)
 }
 
 /**

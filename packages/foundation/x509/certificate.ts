@@ -1,5 +1,5 @@
 import { hash, type KeyObject } from 'node:crypto'
-import { type Fault, type Instant, isFault, toHex } from '../kernel/index.ts'
+import { equalBytes, type Fault, type Instant, isFault, toHex } from '../kernel/index.ts'
 import { DerError } from './der.ts'
 import type { KeyUsage } from './extensions.ts'
 import { x509Fault } from './faults.ts'
@@ -49,9 +49,6 @@ export class Certificate {
   readonly serialNumber: string
   readonly subject: DistinguishedName
   readonly issuer: DistinguishedName
-  /** SHA-256 of the name's DER in lower-case hex: an issuer has as its subject hash what is the issuer hash here. */
-  readonly subjectHash: string
-  readonly issuerHash: string
   readonly notBefore: Instant
   readonly notAfter: Instant
   readonly isCa: boolean
@@ -72,6 +69,10 @@ export class Certificate {
   readonly keyAlgorithm: KeyAlgorithm
   /** The DER of the subject's Name, which goes into what this certificate issues octet by octet. */
   readonly subjectDer: Uint8Array
+  readonly #issuerDer: Uint8Array
+  /** Computed when they are asked for: on a line nobody does. */
+  #subjectHash: string | undefined
+  #issuerHash: string | undefined
   readonly #signed: Signed
   #verificationKey: KeyObject | undefined | 'unopened' = 'unopened'
 
@@ -81,8 +82,6 @@ export class Certificate {
     this.serialNumber = toHex(withoutSignOctet(tbs.serialNumber))
     this.subject = tbs.subject
     this.issuer = tbs.issuer
-    this.subjectHash = sha256(tbs.subjectDer)
-    this.issuerHash = sha256(tbs.issuerDer)
     this.notBefore = tbs.notBefore
     this.notAfter = tbs.notAfter
     this.isCa = tbs.isCa
@@ -98,6 +97,7 @@ export class Certificate {
     this.publicKey = tbs.publicKey
     this.keyAlgorithm = tbs.keyAlgorithm
     this.subjectDer = tbs.subjectDer
+    this.#issuerDer = tbs.issuerDer
     this.#signed = signed
   }
 
@@ -109,9 +109,21 @@ export class Certificate {
       const signed = readSigned(der)
       const tbs = readTbsCertificate(signed.message)
       // RFC 5280 §4.1.1.2: the algorithm is said twice, once under the signature, and must be the same.
-      if (toHex(tbs.signatureAlgorithm) !== toHex(signed.algorithm)) throw new DerError('two signature algorithms')
+      if (!equalBytes(tbs.signatureAlgorithm, signed.algorithm)) throw new DerError('two signature algorithms')
       return new Certificate(der, tbs, signed)
     })
+  }
+
+  /** SHA-256 of the subject's DER in lower-case hex: what is the {@link issuerHash} of a certificate from here. */
+  get subjectHash(): string {
+    this.#subjectHash ??= sha256(this.subjectDer)
+    return this.#subjectHash
+  }
+
+  /** SHA-256 of the issuer's DER in lower-case hex. */
+  get issuerHash(): string {
+    this.#issuerHash ??= sha256(this.#issuerDer)
+    return this.#issuerHash
   }
 
   /** Writes the certificate as PEM. */
@@ -124,7 +136,7 @@ export class Certificate {
    * CA flag. The issuer's key is opened once and kept.
    */
   isSignedBy(issuer: Certificate): boolean {
-    if (this.issuerHash !== issuer.subjectHash) return false
+    if (!equalBytes(this.#issuerDer, issuer.subjectDer)) return false
     const key = issuer.#openedKey()
     return key !== undefined && isSignedWith(key, this.#signed)
   }

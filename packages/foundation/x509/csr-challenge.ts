@@ -35,8 +35,8 @@ export function readCsrChallenge(der: Uint8Array): string | undefined {
 function findChallenge(attributes: DerReader): string | undefined {
   while (!attributes.isAtEnd) {
     const attribute = attributes.enter(TAG.SEQUENCE)
-    if (readOid(attribute.take(TAG.OID).content) !== CHALLENGE_PASSWORD) continue
-    return readAscii(attribute.enter(TAG.SET).take(TAG.UTF8_STRING).content)
+    if (readOid(attribute.content(TAG.OID)) !== CHALLENGE_PASSWORD) continue
+    return readAscii(attribute.enter(TAG.SET).content(TAG.UTF8_STRING))
   }
   return undefined
 }

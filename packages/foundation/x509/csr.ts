@@ -4,11 +4,11 @@ import { buildExtensionRequest, encodeSigned } from './build.ts'
 import { buildAttributes } from './csr-challenge.ts'
 import { constructed, DerError, DerReader, enterDer, TAG } from './der.ts'
 import { readOid, readSmallInteger } from './der-values.ts'
-import { encodeDer } from './der-writer.ts'
+import { derNode, encodeDer } from './der-writer.ts'
 import { EXTENSION_REQUEST, readExtensions } from './extensions.ts'
 import { x509Fault } from './faults.ts'
 import type { AlternativeName } from './general-name.ts'
-import { type DistinguishedName, encodeName, readName } from './name.ts'
+import { type DistinguishedName, nameNode, readName } from './name.ts'
 import { fromPem } from './pem.ts'
 import { isSupportedKey, type KeyAlgorithm, readKeyAlgorithm } from './public-key.ts'
 import {
@@ -43,10 +43,10 @@ export async function createCsr(request: CsrRequest): Promise<Uint8Array> {
   const { subject, subjectAlternativeNames = [], challenge, signer } = request
   const info = encodeDer(
     TAG.SEQUENCE,
-    encodeDer(TAG.INTEGER, VERSION_1),
-    encodeName(subject),
+    derNode(TAG.INTEGER, VERSION_1),
+    nameNode(subject),
     signer.publicKey,
-    encodeDer(constructed(0), ...buildAttributes(buildExtensionRequest(subjectAlternativeNames), challenge)),
+    derNode(constructed(0), ...buildAttributes(buildExtensionRequest(subjectAlternativeNames), challenge)),
   )
   return encodeSigned(info, algorithmIdentifier(signer.algorithm), await signer.sign(info))
 }
@@ -172,9 +172,9 @@ function derOf(input: Uint8Array | string): Uint8Array {
 /** RFC 2986 §4.1. OpenSSL takes a request without the attributes field, so it is taken here as well. */
 function readInfo(message: Uint8Array): CsrFields {
   const fields = enterDer(message, TAG.SEQUENCE)
-  if (readSmallInteger(fields.take(TAG.INTEGER).content) !== 0) throw new DerError('a version other than 1')
-  const subject = readName(fields.take(TAG.SEQUENCE).raw)
-  const publicKey = fields.take(TAG.SEQUENCE).raw
+  if (readSmallInteger(fields.content(TAG.INTEGER)) !== 0) throw new DerError('a version other than 1')
+  const subject = readName(fields.raw(TAG.SEQUENCE))
+  const publicKey = fields.raw(TAG.SEQUENCE)
   const attributes = fields.takeIf(constructed(0))
   fields.end()
   return {
@@ -189,7 +189,7 @@ function readRequestedNames(attributes: DerReader): readonly AlternativeName[] {
   let requested: readonly AlternativeName[] | undefined
   while (!attributes.isAtEnd) {
     const attribute = attributes.enter(TAG.SEQUENCE)
-    if (readOid(attribute.take(TAG.OID).content) !== EXTENSION_REQUEST) continue
+    if (readOid(attribute.content(TAG.OID)) !== EXTENSION_REQUEST) continue
     if (requested !== undefined) throw new DerError('two extension requests')
     const values = attribute.enter(TAG.SET)
     requested = readExtensions(values.enter(TAG.SEQUENCE)).subjectAlternativeNames

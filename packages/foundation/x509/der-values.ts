@@ -1,4 +1,5 @@
 /** Reads the contents of DER values (ITU-T X.690 §8 and §11) as the values of this language. */
+import { isAscii } from 'node:buffer'
 import { decodeUtf8 } from '../kernel/index.ts'
 import { DerError, type DerValue, TAG } from './der.ts'
 
@@ -76,20 +77,36 @@ export function readBits(content: Uint8Array): number[] {
 }
 
 /** Reads a UTCTime or GeneralizedTime in the forms of RFC 5280 §4.1.2.5, as milliseconds since 1970. */
-export function readTime(value: DerValue): number {
-  const text = readLatin1(value.content)
-  const form = value.tag === TAG.UTC_TIME ? UTC_TIME : value.tag === TAG.GENERALIZED_TIME ? GENERALIZED_TIME : undefined
-  const fields = form?.exec(text)
-  if (fields === null || fields === undefined) throw new DerError('a malformed time')
-  const [written = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = fields.slice(1).map(Number)
+export function readTime({ tag, content }: DerValue): number {
+  const yearDigits = tag === TAG.UTC_TIME ? 2 : tag === TAG.GENERALIZED_TIME ? 4 : undefined
+  if (yearDigits === undefined || content.length !== yearDigits + 11 || content[yearDigits + 10] !== LETTER_Z) {
+    throw new DerError('a malformed time')
+  }
+  const year = readDigits(content, 0, yearDigits)
+  const [month, day] = [readDigits(content, yearDigits, 2), readDigits(content, yearDigits + 2, 2)]
+  const [hour, minute] = [readDigits(content, yearDigits + 4, 2), readDigits(content, yearDigits + 6, 2)]
+  const second = readDigits(content, yearDigits + 8, 2)
   const time = new Date(0)
-  time.setUTCFullYear(value.tag === TAG.UTC_TIME ? century(written) : written, month - 1, day)
+  time.setUTCFullYear(tag === TAG.UTC_TIME ? century(year) : year, month - 1, day)
   time.setUTCHours(hour, minute, second)
   // Date takes 30 February for 1 March, and 24 o'clock for the next day; the way back shows it.
   const exists = time.getUTCMonth() === month - 1 && time.getUTCDate() === day && time.getUTCHours() === hour
   if (!exists || minute > 59 || second > 59) throw new DerError('a time that does not exist')
   return time.getTime()
 }
+
+function readDigits(content: Uint8Array, from: number, count: number): number {
+  let number = 0
+  for (let at = from; at < from + count; at += 1) {
+    const digit = (content[at] ?? 0) - DIGIT_ZERO
+    if (digit < 0 || digit > 9) throw new DerError('a malformed time')
+    number = number * 10 + digit
+  }
+  return number
+}
+
+const DIGIT_ZERO = 0x30
+const LETTER_Z = 0x5a
 
 /** RFC 5280 §4.1.2.5.1: two digits from 50 on mean the 20th century. */
 function century(year: number): number {
@@ -103,16 +120,17 @@ export function readText(value: DerValue): string | undefined {
 
 /** Reads octets as the characters of the same number, as old certificates use PrintableString and TeletexString. */
 function readLatin1(content: Uint8Array): string {
-  return Buffer.from(content).toString('latin1')
+  return Buffer.from(content.buffer, content.byteOffset, content.length).toString('latin1')
 }
 
 /** Reads an IA5String, which is ASCII. */
 export function readAscii(content: Uint8Array): string {
-  if (content.some((octet) => octet > 0x7f)) throw new DerError('an IA5String with octets above 7F')
+  if (!isAscii(content)) throw new DerError('an IA5String with octets above 7F')
   return readLatin1(content)
 }
 
 function readUtf8(content: Uint8Array): string {
+  if (isAscii(content)) return readLatin1(content)
   const text = decodeUtf8(content)
   if (text === undefined) throw new DerError('ill-formed UTF-8')
   return text
@@ -139,9 +157,6 @@ const STRING_READERS: ReadonlyMap<number, (content: Uint8Array) => string> = new
   [TAG.BMP_STRING, (content: Uint8Array) => readWide(content, 2)],
   [TAG.UNIVERSAL_STRING, (content: Uint8Array) => readWide(content, 4)],
 ])
-
-const UTC_TIME = /^(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/
-const GENERALIZED_TIME = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/
 
 /** Longest object identifier, in octets; those in use stay under 20, and longer ones only cost time. */
 const OID_OCTETS_MAX = 64

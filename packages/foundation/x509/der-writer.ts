@@ -1,14 +1,53 @@
 /** Writes DER (ITU-T X.690 §8 and §10) where a library is not needed, or too slow for every device of a line. */
-import { concat } from '../kernel/index.ts'
 import { TAG } from './der.ts'
 
+/** A value that is written together with the one around it, so that no octet is written twice. */
+export interface DerNode {
+  readonly tag: number
+  readonly parts: readonly DerPart[]
+  /** Octets of the parts together. */
+  readonly length: number
+}
+
+/** What the content of a value is made of: octets as they are, and values. */
+export type DerPart = Uint8Array | DerNode
+
+/** Gives a value to be written within another. */
+export function derNode(tag: number, ...parts: readonly DerPart[]): DerNode {
+  let length = 0
+  for (const part of parts) length += part instanceof Uint8Array ? part.length : wholeLength(part.length)
+  return { tag, parts, length }
+}
+
 /** Writes one value: tag, length in its shortest form, content (X.690 §8.1 and §10.1). */
-export function encodeDer(tag: number, ...content: readonly Uint8Array[]): Uint8Array {
-  const length = content.reduce((sum, part) => sum + part.length, 0)
-  if (length < 0x80) return concat(Uint8Array.of(tag, length), ...content)
-  const octets: number[] = []
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256)
-  return concat(Uint8Array.of(tag, 0x80 | octets.length, ...octets), ...content)
+export function encodeDer(tag: number, ...parts: readonly DerPart[]): Uint8Array {
+  const node = derNode(tag, ...parts)
+  const bytes = new Uint8Array(wholeLength(node.length))
+  writeNode(bytes, 0, node)
+  return bytes
+}
+
+/** @returns Where the next value goes. */
+function writeNode(bytes: Uint8Array, start: number, { tag, parts, length }: DerNode): number {
+  let at = start + wholeLength(length) - length
+  bytes[start] = tag
+  if (length < 0x80) bytes[start + 1] = length
+  else {
+    bytes[start + 1] = 0x80 | (at - start - 2)
+    for (let place = at - 1, rest = length; rest > 0; place -= 1, rest = Math.floor(rest / 256)) bytes[place] = rest
+  }
+  for (const part of parts) {
+    if (part instanceof Uint8Array) bytes.set(part, at)
+    at = part instanceof Uint8Array ? at + part.length : writeNode(bytes, at, part)
+  }
+  return at
+}
+
+/** Octets of a value with so many octets of content. */
+function wholeLength(length: number): number {
+  let whole = length + 2
+  for (let rest = length < 0x80 ? 0 : length; rest > 0; rest = Math.floor(rest / 256)) whole += 1
+  return whole
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   readText,
   readTime,
 } from './der-values.ts'
-import { encodeDer } from './der-writer.ts'
+import { derNode, encodeDer } from './der-writer.ts'
 
 const MALFORMED: readonly { hex: string; why: string }[] = [
   { hex: '', why: 'nothing at all' },
@@ -43,6 +43,16 @@ test('what is written is read back, at every length of the length field', () => 
   }
 })
 
+test('a value within another is written as it would be alone, at every length', () => {
+  for (const count of [0, 120, 124, 126, 128, 250, 254, 256, 65_530, 65_536]) {
+    const content = new Uint8Array(count).fill(0xa5)
+    const inner = derNode(TAG.SET, content, derNode(TAG.OCTET_STRING, content))
+    const alone = encodeDer(TAG.SET, content, encodeDer(TAG.OCTET_STRING, content))
+    assert.deepEqual(encodeDer(TAG.SEQUENCE, content, inner), encodeDer(TAG.SEQUENCE, content, alone))
+    assert.deepEqual(readDer(encodeDer(TAG.SEQUENCE, inner), TAG.SEQUENCE).content, alone)
+  }
+})
+
 test('arbitrary bytes give values or a DerError; nothing else, and what is accepted has one spelling', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
@@ -51,6 +61,8 @@ test('arbitrary bytes give values or a DerError; nothing else, and what is accep
         while (!reader.isAtEnd) {
           const value = reader.next()
           assert.deepEqual(encodeDer(value.tag, value.content), Uint8Array.from(value.raw))
+          assert.deepEqual(new DerReader(value.raw).content(value.tag), value.content)
+          assert.deepEqual(new DerReader(value.raw).raw(value.tag), value.raw)
         }
       } catch (error) {
         assert.ok(error instanceof DerError, String(error))
@@ -128,6 +140,11 @@ const REFUSED_TIMES: readonly { tag: number; text: string; why: string }[] = [
   { tag: TAG.UTC_TIME, text: '2601010000Z', why: 'no seconds' },
   { tag: TAG.UTC_TIME, text: '260101000000+0100', why: 'not in GMT' },
   { tag: TAG.UTC_TIME, text: '20260101000000Z', why: 'the other type’s form' },
+  { tag: TAG.UTC_TIME, text: '2601010000x0Z', why: 'a letter among the digits' },
+  { tag: TAG.UTC_TIME, text: '260101000000z', why: 'a small z' },
+  { tag: TAG.UTC_TIME, text: '260101006000Z', why: 'the 61st minute' },
+  { tag: TAG.UTC_TIME, text: '260101000060Z', why: 'the 61st second' },
+  { tag: TAG.UTC_TIME, text: '260001000000Z', why: 'month 0' },
   { tag: TAG.UTC_TIME, text: '260230000000Z', why: '30 February' },
   { tag: TAG.UTC_TIME, text: '260101240000Z', why: 'the 25th hour' },
   { tag: TAG.GENERALIZED_TIME, text: '20260101000000.5Z', why: 'fractions of a second' },

@@ -42,40 +42,15 @@ export function primitive(number: number): number {
   return 0x80 | number
 }
 
-/** A {@link DerValue} that makes its views when they are asked for: most values are asked for one of them. */
-class ValueInPlace implements DerValue {
-  readonly tag: number
-  readonly #bytes: Uint8Array
-  readonly #start: number
-  readonly #contentAt: number
-  readonly #end: number
-
-  constructor(bytes: Uint8Array, tag: number, start: number, contentAt: number, end: number) {
-    this.tag = tag
-    this.#bytes = bytes
-    this.#start = start
-    this.#contentAt = contentAt
-    this.#end = end
-  }
-
-  get content(): Uint8Array {
-    return this.#bytes.subarray(this.#contentAt, this.#end)
-  }
-
-  get raw(): Uint8Array {
-    return this.#bytes.subarray(this.#start, this.#end)
-  }
-
-  open(): DerReader {
-    return new DerReader(this.#bytes, this.#contentAt, this.#end)
-  }
-}
-
 /** Reads the values inside a constructed one, in order. */
 export class DerReader {
   readonly #bytes: Uint8Array
   readonly #end: number
   #at: number
+  /** Of the value that was taken last: its identifier octet, and where it and its content begin. */
+  #tag = 0
+  #start = 0
+  #contentAt = 0
 
   /** Reads `bytes`, or the part of it from `at` to `end`. */
   constructor(bytes: Uint8Array, at = 0, end: number = bytes.length) {
@@ -90,22 +65,37 @@ export class DerReader {
 
   /** Takes the next value, whatever it is. */
   next(): DerValue {
-    return this.#next()
+    this.#next()
+    return this.#value()
   }
 
   /** Takes the next value, which must have `tag`. */
   take(tag: number): DerValue {
-    return this.#take(tag)
+    this.#take(tag)
+    return this.#value()
+  }
+
+  /** Takes the next value, which must have `tag`, for its content. */
+  content(tag: number): Uint8Array {
+    this.#take(tag)
+    return this.#bytes.subarray(this.#contentAt, this.#at)
+  }
+
+  /** Takes the next value, which must have `tag`, for all of its octets. */
+  raw(tag: number): Uint8Array {
+    this.#take(tag)
+    return this.#bytes.subarray(this.#start, this.#at)
   }
 
   /** Takes the next value if it has `tag`. */
   takeIf(tag: number): DerValue | undefined {
-    return !this.isAtEnd && this.#bytes[this.#at] === tag ? this.#next() : undefined
+    return !this.isAtEnd && this.#bytes[this.#at] === tag ? this.next() : undefined
   }
 
   /** Opens the next value, which must have `tag`, to read what is inside. */
   enter(tag: number): DerReader {
-    return this.#take(tag).open()
+    this.#take(tag)
+    return new DerReader(this.#bytes, this.#contentAt, this.#at)
   }
 
   /** Says that nothing may follow. */
@@ -113,26 +103,29 @@ export class DerReader {
     if (!this.isAtEnd) throw new DerError('more values than the type has')
   }
 
-  #next(): ValueInPlace {
-    const start = this.#at
-    const tag = this.#octet()
-    if ((tag & 0x1f) === 0x1f) throw new DerError('a tag number above 30')
-    const length = this.#length()
-    const contentAt = this.#at
-    if (length > this.#end - contentAt) throw new DerError('a length beyond the end')
-    this.#at = contentAt + length
-    return new ValueInPlace(this.#bytes, tag, start, contentAt, this.#at)
+  #value(): DerValue {
+    const raw = this.#bytes.subarray(this.#start, this.#at)
+    return { tag: this.#tag, content: raw.subarray(this.#contentAt - this.#start), raw }
   }
 
-  #take(tag: number): ValueInPlace {
-    const value = this.#next()
-    if (value.tag !== tag) throw new DerError(`tag ${hexOctet(tag)} expected, ${hexOctet(value.tag)} found`)
-    return value
+  #next(): void {
+    this.#start = this.#at
+    this.#tag = this.#octet()
+    if ((this.#tag & 0x1f) === 0x1f) throw new DerError('a tag number above 30')
+    const length = this.#length()
+    this.#contentAt = this.#at
+    if (length > this.#end - this.#at) throw new DerError('a length beyond the end')
+    this.#at += length
+  }
+
+  #take(tag: number): void {
+    this.#next()
+    if (this.#tag !== tag) throw new DerError(`tag ${hexOctet(tag)} expected, ${hexOctet(this.#tag)} found`)
   }
 
   #octet(): number {
-    const octet = this.#bytes[this.#at]
-    if (octet === undefined || this.isAtEnd) throw new DerError('the end came too early')
+    if (this.isAtEnd) throw new DerError('the end came too early')
+    const octet = this.#bytes[this.#at] ?? 0
     this.#at += 1
     return octet
   }

@@ -46,80 +46,83 @@ export const NO_EXTENSIONS: Extensions = {
 
 /** Reads the extensions inside `Extensions ::= SEQUENCE OF Extension`; one that comes twice is an error (§4.2). */
 export function readExtensions(list: DerReader): Extensions {
-  const found: { -readonly [Name in keyof Extensions]: Extensions[Name] } = { ...NO_EXTENSIONS }
-  const seen = new Set<string>()
   const extensionsNotUnderstood: string[] = []
+  const found: Found = { ...NO_EXTENSIONS, extensionsNotUnderstood }
+  const seen = new Set<string>()
   while (!list.isAtEnd) {
     const { oid, isCritical, value } = readExtension(list.enter(TAG.SEQUENCE))
     if (seen.has(oid)) throw new DerError(`the extension ${oid} twice`)
     seen.add(oid)
     const read = READERS.get(oid)
-    if (read !== undefined) Object.assign(found, read(value))
+    if (read !== undefined) read(value, found)
     else if (isCritical || RESTRICTING.has(oid)) extensionsNotUnderstood.push(oid)
   }
-  return { ...found, extensionsNotUnderstood }
+  return found
 }
 
+type Found = { -readonly [Name in keyof Extensions]: Extensions[Name] }
+
 function readExtension(fields: DerReader): { oid: string; isCritical: boolean; value: Uint8Array } {
-  const oid = readOid(fields.take(TAG.OID).content)
+  const oid = readOid(fields.content(TAG.OID))
   const critical = fields.takeIf(TAG.BOOLEAN)
-  const value = fields.take(TAG.OCTET_STRING).content
+  const value = fields.content(TAG.OCTET_STRING)
   fields.end()
   return { oid, isCritical: critical !== undefined && readBoolean(critical.content), value }
 }
 
-function readBasicConstraints(value: Uint8Array): Partial<Extensions> {
+function readBasicConstraints(value: Uint8Array, found: Found): void {
   const fields = enterDer(value, TAG.SEQUENCE)
   const isCa = fields.takeIf(TAG.BOOLEAN)
   const pathLength = fields.takeIf(TAG.INTEGER)
   fields.end()
-  return {
-    isCa: isCa !== undefined && readBoolean(isCa.content),
-    pathLength: pathLength && readSmallInteger(pathLength.content),
-  }
+  found.isCa = isCa !== undefined && readBoolean(isCa.content)
+  found.pathLength = pathLength && readSmallInteger(pathLength.content)
 }
 
-function readKeyUsage(value: Uint8Array): Partial<Extensions> {
+function readKeyUsage(value: Uint8Array, found: Found): void {
   const bits = readBits(readDer(value, TAG.BIT_STRING).content)
-  return { keyUsage: KEY_USAGES.filter((_, bit) => bits.includes(bit)) }
+  found.keyUsage = KEY_USAGES.filter((_, bit) => bits.includes(bit))
 }
 
-function readExtendedKeyUsage(value: Uint8Array): Partial<Extensions> {
-  const oids = readOids(enterDer(value, TAG.SEQUENCE))
-  return { extendedKeyUsage: oids.map((oid) => PURPOSE_BY_OID.get(oid) ?? oid) }
+function readExtendedKeyUsage(value: Uint8Array, found: Found): void {
+  const list = enterDer(value, TAG.SEQUENCE)
+  const purposes: string[] = []
+  while (!list.isAtEnd) {
+    const oid = readOid(list.content(TAG.OID))
+    purposes.push(PURPOSE_BY_OID.get(oid) ?? oid)
+  }
+  found.extendedKeyUsage = purposes
 }
 
-function readOids(list: DerReader): string[] {
-  const oids: string[] = []
-  while (!list.isAtEnd) oids.push(readOid(list.take(TAG.OID).content))
-  return oids
+function readSubjectAlternativeNames(value: Uint8Array, found: Found): void {
+  found.subjectAlternativeNames = readAlternativeNames(enterDer(value, TAG.SEQUENCE))
 }
 
-function readNames(value: Uint8Array): AlternativeName[] {
-  return readAlternativeNames(enterDer(value, TAG.SEQUENCE))
+function readIssuerAlternativeNames(value: Uint8Array, found: Found): void {
+  found.issuerAlternativeNames = readAlternativeNames(enterDer(value, TAG.SEQUENCE))
 }
 
 /** Reads the OIDs of the policies; their qualifiers are for people and are passed over. */
-function readPolicies(value: Uint8Array): Partial<Extensions> {
+function readPolicies(value: Uint8Array, found: Found): void {
   const list = enterDer(value, TAG.SEQUENCE)
   const policies: string[] = []
   while (!list.isAtEnd) {
     const fields = list.enter(TAG.SEQUENCE)
-    policies.push(readOid(fields.take(TAG.OID).content))
+    policies.push(readOid(fields.content(TAG.OID)))
     fields.takeIf(TAG.SEQUENCE)
     fields.end()
   }
-  return { policies }
+  found.policies = policies
 }
 
-function readSubjectKeyIdentifier(value: Uint8Array): Partial<Extensions> {
-  return { subjectKeyIdentifier: toHex(readDer(value, TAG.OCTET_STRING).content) }
+function readSubjectKeyIdentifier(value: Uint8Array, found: Found): void {
+  found.subjectKeyIdentifier = toHex(readDer(value, TAG.OCTET_STRING).content)
 }
 
 /** Reads the key identifier; issuer and serial number, which may follow it, are not used here. */
-function readAuthorityKeyIdentifier(value: Uint8Array): Partial<Extensions> {
+function readAuthorityKeyIdentifier(value: Uint8Array, found: Found): void {
   const identifier = enterDer(value, TAG.SEQUENCE).takeIf(primitive(0))
-  return { authorityKeyIdentifier: identifier && toHex(identifier.content) }
+  found.authorityKeyIdentifier = identifier && toHex(identifier.content)
 }
 
 /** Every key usage, in the order of its bits. */
@@ -167,11 +170,11 @@ export const EXTENSION_OIDS = {
 /** The attribute of a certificate request that lists wanted extensions (RFC 2985 §5.4.2). */
 export const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 
-const READERS: ReadonlyMap<string, (value: Uint8Array) => Partial<Extensions>> = new Map([
+const READERS: ReadonlyMap<string, (value: Uint8Array, found: Found) => void> = new Map([
   [EXTENSION_OIDS.subjectKeyIdentifier, readSubjectKeyIdentifier],
   [EXTENSION_OIDS.keyUsage, readKeyUsage],
-  [EXTENSION_OIDS.subjectAlternativeNames, (value) => ({ subjectAlternativeNames: readNames(value) })],
-  [EXTENSION_OIDS.issuerAlternativeNames, (value) => ({ issuerAlternativeNames: readNames(value) })],
+  [EXTENSION_OIDS.subjectAlternativeNames, readSubjectAlternativeNames],
+  [EXTENSION_OIDS.issuerAlternativeNames, readIssuerAlternativeNames],
   [EXTENSION_OIDS.basicConstraints, readBasicConstraints],
   [EXTENSION_OIDS.policies, readPolicies],
   [EXTENSION_OIDS.authorityKeyIdentifier, readAuthorityKeyIdentifier],

@@ -65,11 +65,11 @@ function readIp(content: Uint8Array): string {
 /** Reads an OtherName; `undefined` when it is none of a hardware module (RFC 4108 §5). */
 function readHardwareModule(content: Uint8Array): string | undefined {
   const name = new DerReader(content)
-  if (readOid(name.take(TAG.OID).content) !== HARDWARE_MODULE_NAME) return undefined
-  const fields = enterDer(name.take(constructed(0)).content, TAG.SEQUENCE)
+  if (readOid(name.content(TAG.OID)) !== HARDWARE_MODULE_NAME) return undefined
+  const fields = enterDer(name.content(constructed(0)), TAG.SEQUENCE)
   name.end()
-  const type = readOid(fields.take(TAG.OID).content)
-  const serial = fields.take(TAG.OCTET_STRING).content
+  const type = readOid(fields.content(TAG.OID))
+  const serial = fields.content(TAG.OCTET_STRING)
   fields.end()
   return `${type}:${toHex(serial)}`
 }

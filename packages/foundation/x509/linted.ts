@@ -1,4 +1,4 @@
-import { type Entropy, equalBytes, fromHex, type Instant, instant } from '../kernel/index.ts'
+import { type Entropy, equalBytes, type Instant, instant } from '../kernel/index.ts'
 import { buildTbsCertificate, encodeSigned, type TbsDraft } from './build.ts'
 import { Certificate } from './certificate.ts'
 import { x509Fault } from './faults.ts'
@@ -129,7 +129,7 @@ function wholeSecond(moment: number): Instant {
 /** An issuer without an identifier of its own gets the one that its key would have. */
 function authorityKeyIdentifier(issuer: Certificate): Uint8Array {
   const own = issuer.subjectKeyIdentifier
-  return own === undefined ? keyIdentifier(issuer.publicKey) : fromHex(own)
+  return own === undefined ? keyIdentifier(issuer.publicKey) : Buffer.from(own, 'hex')
 }
 
 /** A line issues many certificates of one profile: it is judged once, as profiles do not change. */

@@ -1,7 +1,7 @@
-import { encodeUtf8, toHex } from '../kernel/index.ts'
+import { toHex } from '../kernel/index.ts'
 import { DerError, DerReader, enterDer, TAG } from './der.ts'
 import { readOid, readText } from './der-values.ts'
-import { encodeDer, encodeOid, OID_TEXT } from './der-writer.ts'
+import { type DerNode, derNode, encodeDer, encodeOid, OID_TEXT } from './der-writer.ts'
 import { x509Fault } from './faults.ts'
 
 /** One attribute of a name: a short name such as `CN`, or the dotted OID of a type that has none here. */
@@ -47,26 +47,28 @@ export function readName(der: Uint8Array): DistinguishedName {
  * @throws `NAME_INVALID` (caller)
  */
 export function encodeName(name: DistinguishedName): Uint8Array {
-  return encodeDer(TAG.SEQUENCE, ...name.map((attribute) => encodeDer(TAG.SET, encodeAttribute(attribute))))
+  return encodeDer(TAG.SEQUENCE, ...name.map(attributeNode))
+}
+
+/** Gives the same as part of what is written. @throws `NAME_INVALID` (caller) */
+export function nameNode(name: DistinguishedName): DerNode {
+  return derNode(TAG.SEQUENCE, ...name.map(attributeNode))
 }
 
 function readAttribute(fields: DerReader): NameAttribute {
-  const oid = readOid(fields.take(TAG.OID).content)
+  const oid = readOid(fields.content(TAG.OID))
   const value = fields.next()
   fields.end()
   return { type: ROW_BY_OID.get(oid)?.type ?? oid, value: readText(value) ?? `#${toHex(value.raw)}` }
 }
 
-function encodeAttribute({ type, value }: NameAttribute): Uint8Array {
+function attributeNode({ type, value }: NameAttribute): DerNode {
   const row = ROW_BY_TYPE.get(type) ?? { oid: type, string: 'utf8', longest: VALUE_CHARACTERS_MAX }
   if (!OID_TEXT.test(row.oid)) throw x509Fault('NAME_INVALID', { type: type.slice(0, 40), why: 'the type is unknown' })
   const why = refusalOf(value, row)
   if (why !== undefined) throw x509Fault('NAME_INVALID', { type, why })
-  return encodeDer(
-    TAG.SEQUENCE,
-    OID_DER.get(row.oid) ?? encodeOid(row.oid),
-    encodeDer(STRINGS[row.string].tag, encodeUtf8(value)),
-  )
+  const oid = OID_DER.get(row.oid) ?? encodeOid(row.oid)
+  return derNode(TAG.SET, derNode(TAG.SEQUENCE, oid, derNode(STRINGS[row.string].tag, Buffer.from(value))))
 }
 
 function refusalOf(value: string, row: { string: StringType; longest: number }): string | undefined {

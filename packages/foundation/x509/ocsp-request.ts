@@ -76,20 +76,20 @@ function readTbs(fields: DerReader): OcspRequest {
 }
 
 function readRequest(fields: DerReader): OcspCertificateId {
-  const der = fields.take(TAG.SEQUENCE).raw
+  const der = fields.raw(TAG.SEQUENCE)
   const extensions = fields.takeIf(constructed(0))
   if (extensions !== undefined) readNonce(enterDer(extensions.content, TAG.SEQUENCE))
   fields.end()
   const id = enterDer(der, TAG.SEQUENCE)
   const algorithm = id.enter(TAG.SEQUENCE)
-  const oid = readOid(algorithm.take(TAG.OID).content)
+  const oid = readOid(algorithm.content(TAG.OID))
   const parameters = algorithm.isAtEnd ? undefined : algorithm.take(NULL)
   algorithm.end()
   const hash = HASHES.get(oid)
   if (hash === undefined || (parameters?.content.length ?? 0) > 0) throw new DerError('an unknown hash')
-  const issuerNameHash = id.take(TAG.OCTET_STRING).content
-  const issuerKeyHash = id.take(TAG.OCTET_STRING).content
-  const octets = readInteger(id.take(TAG.INTEGER).content)
+  const issuerNameHash = id.content(TAG.OCTET_STRING)
+  const issuerKeyHash = id.content(TAG.OCTET_STRING)
+  const octets = readInteger(id.content(TAG.INTEGER))
   id.end()
   if (octets.length > SERIAL_OCTETS_MAX) throw new DerError('a serial number that is too long')
   const serial = toHex(octets.length > 1 && octets[0] === 0 ? octets.subarray(1) : octets)
@@ -101,9 +101,9 @@ function readNonce(list: DerReader): Uint8Array | undefined {
   let nonce: Uint8Array | undefined
   while (!list.isAtEnd) {
     const fields = list.enter(TAG.SEQUENCE)
-    const oid = readOid(fields.take(TAG.OID).content)
+    const oid = readOid(fields.content(TAG.OID))
     const critical = fields.takeIf(TAG.BOOLEAN)
-    const value = fields.take(TAG.OCTET_STRING).content
+    const value = fields.content(TAG.OCTET_STRING)
     fields.end()
     if (oid === NONCE && nonce === undefined) nonce = readDer(value, TAG.OCTET_STRING).content
     else if (oid === NONCE || (critical !== undefined && readBoolean(critical.content)))
@@ -135,7 +135,7 @@ export function hashOfKey(spki: Uint8Array, hash: OcspHash): Uint8Array {
   fields.take(TAG.SEQUENCE)
   return Uint8Array.from(
     createHash(hash)
-      .update(readOctetsOfBitString(fields.take(TAG.BIT_STRING).content))
+      .update(readOctetsOfBitString(fields.content(TAG.BIT_STRING)))
       .digest(),
   )
 }

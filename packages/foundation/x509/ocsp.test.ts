@@ -138,7 +138,7 @@ function idOf(serialHex: string, hash: Uint8Array = SHA1): Uint8Array {
   const sha1 = (bytes: Uint8Array): Uint8Array => Uint8Array.from(createHash('sha1').update(bytes).digest())
   const spki = enterDer(publicKey, TAG.SEQUENCE)
   spki.take(TAG.SEQUENCE)
-  const key = spki.take(TAG.BIT_STRING).content.subarray(1)
+  const key = spki.content(TAG.BIT_STRING).subarray(1)
   return encodeDer(
     TAG.SEQUENCE,
     hash,
@@ -161,8 +161,8 @@ function extension(oid: string, critical: Uint8Array): Uint8Array {
 function basicOf(der: Uint8Array): Uint8Array {
   const fields = enterDer(der, TAG.SEQUENCE)
   fields.take(0x0a)
-  const bytes = enterDer(readDer(fields.take(constructed(0)).raw, constructed(0)).content, TAG.SEQUENCE)
+  const bytes = enterDer(readDer(fields.raw(constructed(0)), constructed(0)).content, TAG.SEQUENCE)
   bytes.take(TAG.OID)
-  const basic = bytes.take(TAG.OCTET_STRING).content
+  const basic = bytes.content(TAG.OCTET_STRING)
   return basic
 }

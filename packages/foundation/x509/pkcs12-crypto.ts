@@ -13,12 +13,12 @@ const DERIVATION_ROUNDS_MAX = 1_000_000
 
 /** Reads an AlgorithmIdentifier and gives what decrypts with it; `undefined` from it means a wrong passphrase. */
 export function readDecryption(algorithm: DerReader): (data: Uint8Array, passphrase: string) => Uint8Array | undefined {
-  const oid = readOid(algorithm.take(TAG.OID).content)
+  const oid = readOid(algorithm.content(TAG.OID))
   const parameters = algorithm.enter(TAG.SEQUENCE)
   if (oid === PBES2) return readPbes2(parameters)
   const legacy = LEGACY_CIPHERS.get(oid)
   if (legacy === undefined) throw new DerError(`the encryption ${oid}`)
-  const salt = parameters.take(TAG.OCTET_STRING).content
+  const salt = parameters.content(TAG.OCTET_STRING)
   const rounds = readRounds(parameters)
   return (data, passphrase) => {
     const derive = (id: number, bytes: number): Uint8Array =>
@@ -30,11 +30,11 @@ export function readDecryption(algorithm: DerReader): (data: Uint8Array, passphr
 /** Reads a MacData and tells whether it seals `content` under a passphrase (RFC 7292 §4 and Appendix A). */
 export function readSeal(mac: DerReader): (content: Uint8Array, passphrase: string) => boolean {
   const digestInfo = mac.enter(TAG.SEQUENCE)
-  const oid = readOid(digestInfo.enter(TAG.SEQUENCE).take(TAG.OID).content)
+  const oid = readOid(digestInfo.enter(TAG.SEQUENCE).content(TAG.OID))
   const hash = MAC_HASHES.get(oid)
   if (hash === undefined) throw new DerError(`the seal ${oid}`)
-  const seal = digestInfo.take(TAG.OCTET_STRING).content
-  const salt = mac.take(TAG.OCTET_STRING).content
+  const seal = digestInfo.content(TAG.OCTET_STRING)
+  const salt = mac.content(TAG.OCTET_STRING)
   const rounds = mac.isAtEnd ? 1 : readRounds(mac)
   return (content, passphrase) => {
     const key = derivePkcs12({ hash, id: MAC_ID, passphrase, salt, rounds, bytes: HASH_BYTES[hash].digest })
@@ -45,24 +45,24 @@ export function readSeal(mac: DerReader): (content: Uint8Array, passphrase: stri
 /** RFC 8018 §6.2: PBKDF2 and a block cipher. */
 function readPbes2(parameters: DerReader): (data: Uint8Array, passphrase: string) => Uint8Array | undefined {
   const derivation = parameters.enter(TAG.SEQUENCE)
-  const oid = readOid(derivation.take(TAG.OID).content)
+  const oid = readOid(derivation.content(TAG.OID))
   if (oid !== PBKDF2) throw new DerError(`the key derivation ${oid}`)
   const fields = derivation.enter(TAG.SEQUENCE)
-  const salt = fields.take(TAG.OCTET_STRING).content
+  const salt = fields.content(TAG.OCTET_STRING)
   const rounds = readRounds(fields)
   fields.takeIf(TAG.INTEGER)
-  const prf = fields.isAtEnd ? HMAC_SHA1 : readOid(fields.enter(TAG.SEQUENCE).take(TAG.OID).content)
+  const prf = fields.isAtEnd ? HMAC_SHA1 : readOid(fields.enter(TAG.SEQUENCE).content(TAG.OID))
   const hash = PRF_HASHES.get(prf)
   const scheme = parameters.enter(TAG.SEQUENCE)
-  const cipher = CIPHERS.get(readOid(scheme.take(TAG.OID).content))
+  const cipher = CIPHERS.get(readOid(scheme.content(TAG.OID)))
   if (hash === undefined || cipher === undefined) throw new DerError('a cipher or hash that is not known here')
-  const iv = scheme.take(TAG.OCTET_STRING).content
+  const iv = scheme.content(TAG.OCTET_STRING)
   return (data, passphrase) =>
     decrypt(cipher.name, pbkdf2Sync(passphrase, salt, rounds, cipher.keyBytes, hash), iv, data)
 }
 
 function readRounds(fields: DerReader): number {
-  const rounds = readSmallInteger(fields.take(TAG.INTEGER).content)
+  const rounds = readSmallInteger(fields.content(TAG.INTEGER))
   if (rounds >= 1 && rounds <= DERIVATION_ROUNDS_MAX) return rounds
   throw new DerError(`${rounds} rounds of key derivation, where 1 to ${DERIVATION_ROUNDS_MAX} are worked through`)
 }

@@ -40,7 +40,7 @@ export function readPkcs12(bytes: Uint8Array, passphrase: string): Pkcs12 {
 /** Checks the seal. @returns The DER of the AuthenticatedSafe. */
 function openSeal(bytes: Uint8Array, passphrase: string): Uint8Array {
   const pfx = enterDer(bytes, TAG.SEQUENCE)
-  if (readSmallInteger(pfx.take(TAG.INTEGER).content) !== 3) throw new DerError('a version other than 3')
+  if (readSmallInteger(pfx.content(TAG.INTEGER)) !== 3) throw new DerError('a version other than 3')
   const safe = readData(pfx.enter(TAG.SEQUENCE))
   if (pfx.isAtEnd) throw new DerError('no seal that a passphrase opens')
   const fits = readSeal(pfx.enter(TAG.SEQUENCE))
@@ -51,9 +51,9 @@ function openSeal(bytes: Uint8Array, passphrase: string): Uint8Array {
 
 /** Reads a ContentInfo that must be of the type data, and gives its octets. */
 function readData(content: DerReader): Uint8Array {
-  const oid = readOid(content.take(TAG.OID).content)
+  const oid = readOid(content.content(TAG.OID))
   if (oid !== DATA) throw new DerError(`content of the type ${oid}`)
-  return readDer(content.take(constructed(0)).content, TAG.OCTET_STRING).content
+  return readDer(content.content(constructed(0)), TAG.OCTET_STRING).content
 }
 
 /** Collects what stands in the bags of a file. */
@@ -71,8 +71,8 @@ class Bags {
     const parts = enterDer(der, TAG.SEQUENCE)
     while (!parts.isAtEnd) {
       const part = parts.enter(TAG.SEQUENCE)
-      const oid = readOid(part.take(TAG.OID).content)
-      const content = part.take(constructed(0)).content
+      const oid = readOid(part.content(TAG.OID))
+      const content = part.content(constructed(0))
       if (oid === DATA) this.#readBags(readDer(content, TAG.OCTET_STRING).content)
       else if (oid === ENCRYPTED_DATA) this.#readBags(this.#decryptPart(content))
       else throw new DerError(`a part of the type ${oid}`)
@@ -92,15 +92,15 @@ class Bags {
     const info = encrypted.enter(TAG.SEQUENCE)
     info.take(TAG.OID)
     const decrypt = readDecryption(info.enter(TAG.SEQUENCE))
-    return this.#opened(decrypt(info.take(primitive(0)).content, this.#passphrase))
+    return this.#opened(decrypt(info.content(primitive(0)), this.#passphrase))
   }
 
   #readBags(der: Uint8Array): void {
     const bags = enterDer(der, TAG.SEQUENCE)
     while (!bags.isAtEnd) {
       const bag = bags.enter(TAG.SEQUENCE)
-      const oid = readOid(bag.take(TAG.OID).content)
-      const value = bag.take(constructed(0)).content
+      const oid = readOid(bag.content(TAG.OID))
+      const value = bag.content(constructed(0))
       if (oid === CERTIFICATE_BAG) this.#readCertificate(value)
       else if (oid === KEY_BAG) this.#keys.push(SoftwareSigner.import(value))
       else if (oid === SHROUDED_KEY_BAG) this.#readShroudedKey(value)
@@ -110,16 +110,14 @@ class Bags {
 
   #readCertificate(value: Uint8Array): void {
     const fields = enterDer(value, TAG.SEQUENCE)
-    if (readOid(fields.take(TAG.OID).content) !== X509_CERTIFICATE) throw new DerError('a certificate of another kind')
-    this.#certificates.push(parseCertificate(readDer(fields.take(constructed(0)).content, TAG.OCTET_STRING).content))
+    if (readOid(fields.content(TAG.OID)) !== X509_CERTIFICATE) throw new DerError('a certificate of another kind')
+    this.#certificates.push(parseCertificate(readDer(fields.content(constructed(0)), TAG.OCTET_STRING).content))
   }
 
   #readShroudedKey(value: Uint8Array): void {
     const fields = enterDer(value, TAG.SEQUENCE)
     const decrypt = readDecryption(fields.enter(TAG.SEQUENCE))
-    this.#keys.push(
-      SoftwareSigner.import(this.#opened(decrypt(fields.take(TAG.OCTET_STRING).content, this.#passphrase))),
-    )
+    this.#keys.push(SoftwareSigner.import(this.#opened(decrypt(fields.content(TAG.OCTET_STRING), this.#passphrase))))
   }
 
   /** The seal was right, so what does not open is damaged, or encrypted under another passphrase. */

@@ -30,7 +30,7 @@ function openContent(der: Uint8Array): DerReader {
   const file = new DerReader(der)
   const contentInfo = file.enter(TAG.SEQUENCE)
   file.end()
-  if (readOid(contentInfo.take(TAG.OID).content) !== SIGNED_DATA) throw new DerError('it holds no SignedData')
+  if (readOid(contentInfo.content(TAG.OID)) !== SIGNED_DATA) throw new DerError('it holds no SignedData')
   const explicit = contentInfo.enter(constructed(0))
   contentInfo.end()
   const signedData = explicit.enter(TAG.SEQUENCE)
@@ -51,7 +51,7 @@ function readSignedData(signedData: DerReader): Uint8Array[] {
   if (signers.content.length > 0) throw new DerError('it is signed: only bundles of bare certificates are read')
   const found: Uint8Array[] = []
   for (const each = new DerReader(certificates?.content ?? new Uint8Array()); !each.isAtEnd; ) {
-    found.push(each.take(TAG.SEQUENCE).raw)
+    found.push(each.raw(TAG.SEQUENCE))
   }
   return found
 }

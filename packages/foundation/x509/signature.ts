@@ -1,5 +1,6 @@
 import { constants, type KeyObject, verify } from 'node:crypto'
-import { fromHex, isFault, toHex } from '../kernel/index.ts'
+import { availableParallelism } from 'node:os'
+import { equalBytes, fromHex, isFault } from '../kernel/index.ts'
 import { DerError, enterDer, TAG } from './der.ts'
 import { readOctetsOfBitString } from './der-values.ts'
 import { isSupportedKey, openPublicKey, readKeyAlgorithm } from './public-key.ts'
@@ -17,9 +18,9 @@ export interface Signed {
 /** Reads `SEQUENCE { signed part, AlgorithmIdentifier, BIT STRING }`, the shape of certificates, requests and CRLs. */
 export function readSigned(der: Uint8Array): Signed {
   const fields = enterDer(der, TAG.SEQUENCE)
-  const message = fields.take(TAG.SEQUENCE).raw
-  const algorithm = fields.take(TAG.SEQUENCE).raw
-  const signature = readOctetsOfBitString(fields.take(TAG.BIT_STRING).content)
+  const message = fields.raw(TAG.SEQUENCE)
+  const algorithm = fields.raw(TAG.SEQUENCE)
+  const signature = readOctetsOfBitString(fields.content(TAG.BIT_STRING))
   fields.end()
   return { message, algorithm, signature }
 }
@@ -44,21 +45,24 @@ export function verifySignature(check: {
  */
 export function openVerificationKey(publicKey: Uint8Array): KeyObject | undefined {
   const spki = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString('latin1')
-  const known = OPENED_KEYS.get(spki)
+  const known = newerKeys.get(spki)
   if (known !== undefined) return known
-  const key = openSupportedKey(publicKey)
+  const key = olderKeys.get(spki) ?? openSupportedKey(publicKey)
   if (key === undefined) return undefined
-  const [oldest] = OPENED_KEYS.keys()
-  if (OPENED_KEYS.size >= OPENED_KEYS_COUNT_MAX && oldest !== undefined) OPENED_KEYS.delete(oldest)
-  OPENED_KEYS.set(spki, key)
+  if (newerKeys.size === OPENED_KEYS_COUNT_MAX / 2) {
+    olderKeys = newerKeys
+    newerKeys = new Map()
+  }
+  newerKeys.set(spki, key)
   return key
 }
 
-/** Opened keys by their DER, oldest first; unsound ones are not among them. */
-const OPENED_KEYS = new Map<string, KeyObject>()
+/** Opened keys by their DER; unsound ones are not among them. When the newer are many, they become the older. */
+let newerKeys = new Map<string, KeyObject>()
+let olderKeys: ReadonlyMap<string, KeyObject> = new Map()
 
 /** Keys that are kept open, at about a kilobyte each: more than the sockets of one line. */
-const OPENED_KEYS_COUNT_MAX = 512
+const OPENED_KEYS_COUNT_MAX = 1024
 
 function openSupportedKey(publicKey: Uint8Array): KeyObject | undefined {
   try {
@@ -75,10 +79,19 @@ export function isSignedWith(key: KeyObject, signed: Signed): boolean {
   return row !== undefined && verify(row.hash, signed.message, { key, ...row.padding }, signed.signature)
 }
 
-/** Does the same on another thread, as long as one is free: a busy issuer has other things to do meanwhile. */
-export function isSignedWithAside(key: KeyObject, signed: Signed): Promise<boolean> {
+/**
+ * Does the same on another thread, as long as one is free: a busy issuer has other things to do meanwhile.
+ *
+ * @param isWorthIt Whether another core can do it; on the same core, going to another thread and back is pure loss.
+ */
+export async function isSignedWithAside(
+  key: KeyObject,
+  signed: Signed,
+  isWorthIt: boolean = HAS_CORES,
+): Promise<boolean> {
+  if (!isWorthIt) return isSignedWith(key, signed)
   const row = algorithmFor(key, signed)
-  if (row === undefined) return Promise.resolve(false)
+  if (row === undefined) return false
   return new Promise((resolve, reject) => {
     verify(row.hash, signed.message, { key, ...row.padding }, signed.signature, (error, isTrue) => {
       if (error === null) resolve(isTrue)
@@ -87,14 +100,17 @@ export function isSignedWithAside(key: KeyObject, signed: Signed): Promise<boole
   })
 }
 
+/** What this process may use is told once: a container's share of the machine does not change under it. */
+const HAS_CORES = availableParallelism() > 1
+
 function algorithmFor(key: KeyObject, { algorithm }: Signed): AlgorithmRow | undefined {
-  const row = ALGORITHM_BY_DER.get(toHex(algorithm))
+  const row = ALGORITHMS.find(({ der }) => equalBytes(der, algorithm))
   return row?.keyType === key.asymmetricKeyType ? row : undefined
 }
 
 /** Gives the DER AlgorithmIdentifier of signatures with this algorithm. */
 export function algorithmIdentifier(algorithm: SignatureAlgorithm): Uint8Array {
-  return SIGNER_ALGORITHM_DER[algorithm]
+  return SIGNER_ALGORITHMS[algorithm]
 }
 
 /** Gives how a signer with this key signs; `undefined` when there is no such signer. */
@@ -116,21 +132,16 @@ const RSA_SHA512 = '300d06092a864886f70d01010d0500'
 /** RFC 9881 §2: the parameters are absent. */
 const ML_DSA_65 = '300b0609608648016503040312'
 
-const SIGNER_ALGORITHMS: Readonly<Record<SignatureAlgorithm, string>> = {
-  'ecdsa-p256-sha256': ECDSA_SHA256,
-  'ecdsa-p384-sha384': ECDSA_SHA384,
-  'rsa-pkcs1-sha256': RSA_SHA256,
-  'ml-dsa-65': ML_DSA_65,
-}
-
-const SIGNER_ALGORITHM_DER: Readonly<Record<SignatureAlgorithm, Uint8Array>> = {
-  'ecdsa-p256-sha256': fromHex(SIGNER_ALGORITHMS['ecdsa-p256-sha256']),
-  'ecdsa-p384-sha384': fromHex(SIGNER_ALGORITHMS['ecdsa-p384-sha384']),
-  'rsa-pkcs1-sha256': fromHex(SIGNER_ALGORITHMS['rsa-pkcs1-sha256']),
-  'ml-dsa-65': fromHex(SIGNER_ALGORITHMS['ml-dsa-65']),
+const SIGNER_ALGORITHMS: Readonly<Record<SignatureAlgorithm, Uint8Array>> = {
+  'ecdsa-p256-sha256': fromHex(ECDSA_SHA256),
+  'ecdsa-p384-sha384': fromHex(ECDSA_SHA384),
+  'rsa-pkcs1-sha256': fromHex(RSA_SHA256),
+  'ml-dsa-65': fromHex(ML_DSA_65),
 }
 
 interface AlgorithmRow {
+  /** The whole AlgorithmIdentifier. */
+  readonly der: Uint8Array
   /** `null` where the algorithm hashes by itself. */
   readonly hash: 'sha256' | 'sha384' | 'sha512' | null
   readonly keyType: 'ec' | 'rsa' | 'ml-dsa-65'
@@ -150,18 +161,18 @@ function pss(hashOidEnd: string, saltLength: number): string {
  * ML-DSA-65, whose keys get in only where somebody asked for them.
  * SHA-1 and MD5 are absent on purpose.
  */
-const ALGORITHM_BY_DER: ReadonlyMap<string, AlgorithmRow> = new Map<string, AlgorithmRow>([
-  [ECDSA_SHA256, { hash: 'sha256', keyType: 'ec' }],
-  [ECDSA_SHA384, { hash: 'sha384', keyType: 'ec' }],
-  [ECDSA_SHA512, { hash: 'sha512', keyType: 'ec' }],
-  [RSA_SHA256, { hash: 'sha256', keyType: 'rsa' }],
-  [RSA_SHA384, { hash: 'sha384', keyType: 'rsa' }],
-  [RSA_SHA512, { hash: 'sha512', keyType: 'rsa' }],
-  [ML_DSA_65, { hash: null, keyType: 'ml-dsa-65' }],
-  [pss('01', 32), { hash: 'sha256', keyType: 'rsa', padding: pssPadding(32) }],
-  [pss('02', 48), { hash: 'sha384', keyType: 'rsa', padding: pssPadding(48) }],
-  [pss('03', 64), { hash: 'sha512', keyType: 'rsa', padding: pssPadding(64) }],
-])
+const ALGORITHMS: readonly AlgorithmRow[] = [
+  { der: fromHex(ECDSA_SHA256), hash: 'sha256', keyType: 'ec' },
+  { der: fromHex(ECDSA_SHA384), hash: 'sha384', keyType: 'ec' },
+  { der: fromHex(ECDSA_SHA512), hash: 'sha512', keyType: 'ec' },
+  { der: fromHex(RSA_SHA256), hash: 'sha256', keyType: 'rsa' },
+  { der: fromHex(RSA_SHA384), hash: 'sha384', keyType: 'rsa' },
+  { der: fromHex(RSA_SHA512), hash: 'sha512', keyType: 'rsa' },
+  { der: fromHex(ML_DSA_65), hash: null, keyType: 'ml-dsa-65' },
+  { der: fromHex(pss('01', 32)), hash: 'sha256', keyType: 'rsa', padding: pssPadding(32) },
+  { der: fromHex(pss('02', 48)), hash: 'sha384', keyType: 'rsa', padding: pssPadding(48) },
+  { der: fromHex(pss('03', 64)), hash: 'sha512', keyType: 'rsa', padding: pssPadding(64) },
+]
 
 function pssPadding(saltLength: number): { padding: number; saltLength: number } {
   return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }

@@ -55,7 +55,8 @@ export class SoftwareSigner implements Signer {
   }
 
   async sign(message: Uint8Array): Promise<Uint8Array> {
-    return Uint8Array.from(sign(HASHES[this.algorithm], message, this.#key))
+    const signature = sign(HASHES[this.algorithm], message, this.#key)
+    return new Uint8Array(signature.buffer, signature.byteOffset, signature.length)
   }
 
   /**

@@ -25,15 +25,15 @@ export interface TbsCertificate extends Extensions {
 export function readTbsCertificate(der: Uint8Array): TbsCertificate {
   const fields = enterDer(der, TAG.SEQUENCE)
   const version = readVersion(fields)
-  const serialNumber = readInteger(fields.take(TAG.INTEGER).content)
-  const signatureAlgorithm = fields.take(TAG.SEQUENCE).raw
-  const issuerDer = fields.take(TAG.SEQUENCE).raw
+  const serialNumber = readInteger(fields.content(TAG.INTEGER))
+  const signatureAlgorithm = fields.raw(TAG.SEQUENCE)
+  const issuerDer = fields.raw(TAG.SEQUENCE)
   const validity = fields.enter(TAG.SEQUENCE)
   const notBefore = instant(readTime(validity.next()))
   const notAfter = instant(readTime(validity.next()))
   validity.end()
-  const subjectDer = fields.take(TAG.SEQUENCE).raw
-  const publicKey = fields.take(TAG.SEQUENCE).raw
+  const subjectDer = fields.raw(TAG.SEQUENCE)
+  const publicKey = fields.raw(TAG.SEQUENCE)
   fields.takeIf(primitive(1)) // issuerUniqueID: read by nobody
   fields.takeIf(primitive(2)) // subjectUniqueID
   const extensions = readExtensionsField(fields, version)

@@ -2,8 +2,8 @@ import { concat } from '../kernel/index.ts'
 import { buildTbsCertificate, buildValidity, type TbsDraft } from './build.ts'
 import type { Certificate } from './certificate.ts'
 import { constructed, enterDer, TAG } from './der.ts'
-import { encodeDer } from './der-writer.ts'
-import { encodeName } from './name.ts'
+import { derNode, encodeDer } from './der-writer.ts'
+import { nameNode } from './name.ts'
 import type { CertificateProfile } from './profile.ts'
 
 /**
@@ -32,42 +32,41 @@ class TbsTemplate {
   readonly #version: Uint8Array
   /** Signature algorithm and issuer, which stand side by side. */
   readonly #origin: Uint8Array
-  readonly #extensions: Uint8Array
-  /** Where in the extensions the subject's key identifier stands. */
-  readonly #identifierAt: number
+  /** The extensions up to the subject's key identifier, and from its end on. */
+  readonly #extensions: readonly [Uint8Array, Uint8Array]
   /** The validity that was written last: in a second, many certificates have the same. */
   #validity: { readonly key: string; readonly der: Uint8Array } = { key: '', der: new Uint8Array() }
 
-  private constructor(tbs: Uint8Array, identifier: Uint8Array) {
-    const fields = enterDer(tbs, TAG.SEQUENCE)
-    this.#version = fields.take(constructed(0)).raw
-    fields.take(TAG.INTEGER)
-    const algorithm = fields.take(TAG.SEQUENCE).raw
-    const issuer = fields.take(TAG.SEQUENCE).raw
-    this.#origin = concat(algorithm, issuer)
-    for (const _field of ['validity', 'subject', 'publicKey']) fields.take(TAG.SEQUENCE)
-    this.#extensions = fields.take(constructed(3)).raw
-    this.#identifierAt = placeOf(identifier, this.#extensions)
+  private constructor(version: Uint8Array, origin: Uint8Array, extensions: readonly [Uint8Array, Uint8Array]) {
+    this.#version = version
+    this.#origin = origin
+    this.#extensions = extensions
   }
 
   /** Makes a template of a certificate; `undefined` when the key identifier stands not in exactly one place. */
   static cut(tbs: Uint8Array, identifier: Uint8Array): TbsTemplate | undefined {
-    const template = new TbsTemplate(tbs, identifier)
-    return template.#identifierAt === -1 ? undefined : template
+    const fields = enterDer(tbs, TAG.SEQUENCE)
+    const version = fields.raw(constructed(0))
+    fields.take(TAG.INTEGER)
+    const origin = concat(fields.raw(TAG.SEQUENCE), fields.raw(TAG.SEQUENCE))
+    for (const _field of ['validity', 'subject', 'publicKey']) fields.take(TAG.SEQUENCE)
+    const extensions = cutAround(identifier, fields.raw(constructed(3)))
+    return extensions && new TbsTemplate(version, origin, extensions)
   }
 
   fill(draft: TbsDraft): Uint8Array {
-    const extensions = Uint8Array.from(this.#extensions)
-    extensions.set(draft.subjectKeyIdentifier, this.#identifierAt)
+    const [before, after] = this.#extensions
     return encodeDer(
       TAG.SEQUENCE,
       this.#version,
-      encodeDer(TAG.INTEGER, draft.serialNumber),
+      derNode(TAG.INTEGER, draft.serialNumber),
       this.#origin,
       this.#validityOf(draft),
-      encodeName(draft.subject),
+      nameNode(draft.subject),
       draft.publicKey,
-      extensions,
+      before,
+      draft.subjectKeyIdentifier,
+      after,
     )
   }
 
@@ -78,9 +77,10 @@ class TbsTemplate {
   }
 }
 
-/** Gives the one offset of `wanted` in `bytes`; -1 when there is none, or a second one. */
-function placeOf(wanted: Uint8Array, bytes: Uint8Array): number {
+/** Gives what stands before and after `wanted`; `undefined` when it is nowhere, or in more than one place. */
+function cutAround(wanted: Uint8Array, bytes: Uint8Array): readonly [Uint8Array, Uint8Array] | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const at = text.indexOf(wanted)
-  return at === text.lastIndexOf(wanted) ? at : -1
+  if (at === -1 || at !== text.lastIndexOf(wanted)) return undefined
+  return [bytes.subarray(0, at), bytes.subarray(at + wanted.length)]
 }
