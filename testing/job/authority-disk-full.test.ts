@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { createAuthority, openAuthority } from '@birthmark/factory/authority'
 import { silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { createCsr, parseCertificate, SoftwareSigner } from '@birthmark/foundation/x509'
+import { NO_SMALL_DISK, smallDisk } from '../testkit/small-disk.ts'
 
 /** An authority on a disk that is really full: a small one of memory, which only root may mount. */
 
-const skip = process.getuid?.() === 0 ? false : 'only root may mount a small disk'
+const skip = NO_SMALL_DISK
 
 test('an authority whose disk fills up stops, and whatever it gave out is on record', { skip }, async (t) => {
-  const disk = await smallDisk(t)
+  const disk = smallDisk(t)
   const ports = { clock: systemClock, entropy: systemEntropy, log: silentLog }
   const options = { folder: join(disk, 'ca'), passphrase: 'a passphrase for tests', ...ports }
   const name = (text: string) => [{ type: 'CN', value: text }]
@@ -60,15 +58,3 @@ test('an authority whose disk fills up stops, and whatever it gave out is on rec
   }
   await again.issue({ kind: 'device', csr, idempotencyKey: 'after' })
 })
-
-/** Mounts a disk of 2 MB for one test. */
-async function smallDisk(t: TestContext): Promise<string> {
-  const disk = await mkdtemp(join(tmpdir(), 'birthmark-disk-'))
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk], { encoding: 'utf8' })
-  assert.equal(status, 0, stderr)
-  t.after(() => {
-    spawnSync('umount', ['--lazy', disk])
-    rmSync(disk, { recursive: true, force: true })
-  })
-  return disk
-}

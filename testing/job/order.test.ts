@@ -11,7 +11,9 @@ test('a maker makes a key and signs an order, and everybody with the public half
   writeFileSync(file('pass'), 'a passphrase for tests\n')
   writeFileSync(file('order.json'), '{"format":"birthmark-work-order/1","id":"PO-1","product":"press","count":5}')
   const pass = ['--passphrase-file', file('pass')]
-  await succeed(['order', 'key', '--out', file('key.pem'), '--public-out', file('maker.pem'), ...pass])
+  const newKey = ['order', 'key', '--out', file('key.pem'), '--public-out', file('maker.pem'), ...pass]
+  await succeed(newKey)
+  await failsPlainly(newKey, { code: 'KEY_FILE_TAKEN', says: /would be gone for good/ })
   assert.match(readFileSync(file('key.pem'), 'utf8'), /^-----BEGIN ENCRYPTED PRIVATE KEY-----/)
   assert.equal(statSync(file('key.pem')).mode & 0o777, 0o600)
   const order = ['--work-order', file('order.json'), '--out', file('signed.json')]

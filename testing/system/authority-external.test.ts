@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import {
   type Authority,
@@ -14,7 +15,8 @@ import {
 } from '@birthmark/factory/authority'
 import { days, silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
-import { createCsr, parseCertificate, parseCertificates, SoftwareSigner } from '@birthmark/foundation/x509'
+import { createCsr, parseCertificate, parseCertificates, SoftwareSigner, toPem } from '@birthmark/foundation/x509'
+import { guideBlocks } from '../testkit/guide.ts'
 import { opensslIn } from '../testkit/openssl.ts'
 import { runBirthmark } from '../testkit/run-birthmark.ts'
 import { scratchFolder } from '../testkit/scratch-folder.ts'
@@ -182,6 +184,54 @@ test('the command plugs a CA in, and issues through it', async (t) => {
   const out = ['--csr', join(place, 'meter.csr'), '--out', join(place, 'meter.pem')]
   await run('ca', 'issue', ...at, ...out, '--profile', join(place, 'year.json'))
   assert.match(opensslIn(place)('verify', '-CAfile', 'ca.pem', 'meter.pem'), /OK/)
+})
+
+test('the guide’s script for AWS Private CA signs through the unmodified AWS CLI', async (t) => {
+  const { place, sign } = await opensslCa(t)
+  writeFileSync(join(place, 'meter.csr'), toPem('CERTIFICATE REQUEST', csr))
+  writeFileSync(join(place, 'year.json'), '{"format":"birthmark-profile/1","name":"year","validity":{"days":366}}')
+  const script = guideBlocks('authority', 'text').find((block) => block.includes('aws acm-pca'))
+  writeFileSync(join(place, 'sign.sh'), script ?? '', { mode: 0o755 })
+  // The service is a stand-in that signs with openssl; what it is asked for is what the CLI makes of the script.
+  const made = 'arn:aws:acm-pca:eu-west-1:123456789012:certificate-authority/1/certificate/2'
+  const asked: unknown[] = []
+  let certificate = ''
+  const answers: Readonly<Record<string, (request: Readonly<Record<string, string>>) => object>> = {
+    IssueCertificate: ({ Csr = '', ...rest }) => {
+      asked.push(rest)
+      certificate = sign(Buffer.from(Csr, 'base64').toString(), EXTENSIONS)
+      return { CertificateArn: made }
+    },
+    GetCertificate: ({ CertificateArn }) => {
+      assert.equal(CertificateArn, made)
+      return { Certificate: certificate, CertificateChain: readFileSync(join(place, 'ca.pem'), 'utf8') }
+    },
+  }
+  const url = await serving(t, (request, response) => {
+    const operation = String(request.headers['x-amz-target']).split('.').at(-1) ?? ''
+    void text(request).then((body) => response.end(JSON.stringify(answers[operation]?.(JSON.parse(body)))))
+  })
+  const env = {
+    CA_ARN: 'arn:aws:acm-pca:eu-west-1:123456789012:certificate-authority/1',
+    AWS_ENDPOINT_URL: url,
+    AWS_DEFAULT_REGION: 'eu-west-1',
+    AWS_ACCESS_KEY_ID: 'AKIAQQQQQQQQQQQQQQQQ',
+    AWS_SECRET_ACCESS_KEY: 'a secret of tests',
+  }
+  const at = ['--data', join(place, 'plug')]
+  const plug = ['ca', 'plug', ...at, '--certificate', join(place, 'ca.pem'), '--command', join(place, 'sign.sh')]
+  const issue = ['ca', 'issue', ...at, '--csr', join(place, 'meter.csr'), '--out', join(place, 'meter.pem')]
+  for (const words of [
+    [...plug, '--timeout', '120'],
+    [...issue, '--profile', join(place, 'year.json')],
+  ]) {
+    const { status, stderr } = await runBirthmark(words, { env })
+    assert.equal(status, 0, stderr)
+  }
+  assert.match(opensslIn(place)('verify', '-CAfile', 'ca.pem', 'meter.pem'), /OK/)
+  const [{ CertificateAuthorityArn, SigningAlgorithm, Validity }] = asked.map(Object)
+  assert.deepEqual([CertificateAuthorityArn, SigningAlgorithm], [env.CA_ARN, 'SHA256WITHECDSA'])
+  assert.deepEqual(Validity, { Value: 365, Type: 'DAYS' })
 })
 
 interface OpensslCa {

@@ -62,6 +62,38 @@ test('the command makes an authority in a PKCS#11 token, and says plainly what k
   await failsPlainly(['ca', 'new', ...elsewhere], { code: 'KEY_URI_INVALID', says: /PIN does not belong/ })
 })
 
+test('a line whose CA is in a token asks for the station’s passphrase alone; its desk signs there too', async (t) => {
+  const hsm = await newAuthorityHsm(t)
+  const place = await scratchFolder(t)
+  const at = (name: string): string => join(place, name)
+  const succeed = async (...words: string[]): Promise<Record<string, unknown>> => {
+    const { status, stdout, stderr } = await runBirthmark([...words, '--json'])
+    assert.equal(status, 0, stderr)
+    return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')
+  }
+  writeFileSync(at('station.pass'), 'a station of tests\n')
+  const order = { format: 'birthmark-work-order/2', id: 'PO-1', product: 'press', count: 5 }
+  writeFileSync(at('order.json'), JSON.stringify(order))
+  await succeed('ca', 'new', '--data', at('ca'), '--root-key', hsm.uri('root'), '--key', hsm.uri('issuing'))
+  const authority = ['--authority', at('ca')]
+  const station = ['--data', at('line'), '--station-passphrase-file', at('station.pass')]
+  const asked = ['--work-order', at('order.json'), ...authority, ...station]
+  const { finished } = await succeed('line', 'run', ...asked, '--virtual', '2')
+  assert.equal(finished, 2)
+
+  const allot = ['line', 'allot', ...asked, '--count', '2', '--hours', '1']
+  await failsPlainly(allot, { code: 'DESK_KEY_CLOSED', says: /desk-key --key URI/ })
+  const deskKey = ['line', 'desk-key', ...authority, '--out', at('desk.pem')]
+  await failsPlainly(deskKey, { code: 'DESK_KEY_CLOSED', says: /nothing was named that opens/ })
+  await succeed(...deskKey, '--key', hsm.uri('desk'))
+  const other = [...deskKey, '--key', hsm.uri('issuing')]
+  await failsPlainly(other, { code: 'DESK_KEY_ALREADY_THERE', says: /another key already/ })
+  await succeed(...allot)
+  const offline = ['--offline', '--desk-key', at('desk.pem'), '--work-order', at('order.json'), ...station]
+  const { outcomes } = await succeed('line', 'run', ...offline, '--virtual', '1')
+  assert.equal(Object(outcomes).waiting, 1)
+})
+
 test('a CA whose RSA key is in a token is imported where it is', async (t) => {
   const hsm = await newAuthorityHsm(t)
   const place = await scratchFolder(t)

@@ -34,6 +34,9 @@ test('a station signs through a sealed CA, openssl holds it to its names, and it
     writeFileSync(file(`${at}.pem`), certificate.toPem())
     assert.match(await verify(file, `${at}.pem`), /: OK/)
   }
+  // Whoever gets the devices holds them to the same names.
+  const trust = ['--format', 'pem', '--ca', file('station/issuing.pem')]
+  await succeed('manifest', 'check', file('line/certificates.pem'), ...trust)
   await succeed('ca', 'account', ...station, '--out', file('account.jsonl'))
   const account = await succeed('ca', 'reconcile', ...root, '--account', file('account.jsonl'))
   assert.deepEqual([account['serial'], account['issued'], account['left']], [sealed['serial'], 3, 0])
@@ -42,6 +45,9 @@ test('a station signs through a sealed CA, openssl holds it to its names, and it
   writeFileSync(file('x.csr'), toPem('CERTIFICATE REQUEST', await createCsr(stranger)))
   await succeed('ca', 'issue', ...station, '--csr', file('x.csr'), '--out', file('x.pem'))
   assert.match(await verify(file, 'x.pem'), /permitted subtree violation/)
+  const { status, stdout } = await runBirthmark(['manifest', 'check', file('x.pem'), ...trust, '--json'])
+  assert.equal(status, 1)
+  assert.match(stdout, /the certificate of CN=x has this subject, which the CA [^"]*Station 7[^"]* may not certify/)
   await succeed('ca', 'account', ...station, '--out', file('account.jsonl'))
   const reconcile = ['ca', 'reconcile', ...root, '--account', file('account.jsonl')]
   await failsPlainly(reconcile, {

@@ -82,9 +82,14 @@ export async function runGuide(guide: string, run: GuideRun): Promise<string> {
 
 /** Gives a block of a guide by its language, the first one unless told. */
 export function guideBlock(guide: string, language: string, index = 0): string {
-  const block = blocksOf(guide).filter((each) => each.language === language)[index]
+  const block = guideBlocks(guide, language)[index]
   assert.ok(block !== undefined)
-  return block.text
+  return block
+}
+
+/** Gives all blocks of a guide in one language, in their order. */
+export function guideBlocks(guide: string, language: string): readonly string[] {
+  return blocksOf(guide).flatMap((block) => (block.language === language ? [block.text] : []))
 }
 
 function blocksOf(guide: string): readonly { readonly language: string; readonly text: string }[] {

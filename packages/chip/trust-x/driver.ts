@@ -1,5 +1,5 @@
 import type { I2cMaster, StopSignal } from '@birthmark/chip/i2c'
-import { concat, isFault, uint16 } from '@birthmark/foundation/kernel'
+import { concat, concatShortLived, isFault, uint16 } from '@birthmark/foundation/kernel'
 import { COMMAND, DATA_BYTES_MAX, decodeFields, encodeField } from './apdu.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { CURVES, type Curve, type CurveName } from './curves.ts'
@@ -85,7 +85,7 @@ export class TrustXDriver {
     return this.#inTurn(async () => {
       let param: number = options.erase === true ? PARAM.ERASE : PARAM.CONTENT
       for (let at = 0; at === 0 || at < data.length; at += WRITE_BYTES_MAX) {
-        const place = concat(uint16(oid), uint16((options.offset ?? 0) + at))
+        const place = concatShortLived(uint16(oid), uint16((options.offset ?? 0) + at))
         const piece = data.subarray(at, at + WRITE_BYTES_MAX)
         const command = { name: 'SetDataObject', code: COMMAND.SET_DATA_OBJECT, param, data: [place, piece] }
         await this.connection.send({ ...command, follows: at > 0 }, this.#signal)
@@ -102,7 +102,7 @@ export class TrustXDriver {
    *   `TRUST_X_METADATA_TRUNCATED`, `TRUST_X_INVALID_FIELD`
    */
   async setMetadata(oid: number, tags: Uint8Array): Promise<void> {
-    const block = concat(uint16(oid), uint16(0), Uint8Array.of(0x20, tags.length), tags)
+    const block = concatShortLived(uint16(oid), uint16(0), Uint8Array.of(0x20, tags.length), tags)
     await this.#command('SetDataObject', COMMAND.SET_DATA_OBJECT, PARAM.METADATA, block)
   }
 
@@ -125,7 +125,7 @@ export class TrustXDriver {
    * @throws `TRUST_X_INVALID_OID`, `TRUST_X_ACCESS_DENIED` when the slot is locked, `TRUST_X_INVALID_FIELD`
    */
   async genKeyPair(oid: number, curve: CurveName, usage: number): Promise<Uint8Array> {
-    const place = concat(encodeField(0x01, uint16(oid)), encodeField(0x02, Uint8Array.of(usage)))
+    const place = concatShortLived(encodeField(0x01, uint16(oid)), encodeField(0x02, Uint8Array.of(usage)))
     const answer = await this.#command('GenKeyPair', COMMAND.GEN_KEY_PAIR, curveOf(curve).algorithm, place)
     return fieldContent(answer, 0x02, DER.BIT_STRING, 'GenKeyPair').subarray(1)
   }
@@ -146,7 +146,7 @@ export class TrustXDriver {
    * @throws `TRUST_X_INVALID_OID`, `TRUST_X_KEY_USAGE`, `TRUST_X_ACCESS_DENIED`, `TRUST_X_INVALID_FIELD`
    */
   async calcSign(oid: number, digest: Uint8Array): Promise<Uint8Array> {
-    const data = concat(encodeField(0x01, digest), encodeField(0x03, uint16(oid)))
+    const data = concatShortLived(encodeField(0x01, digest), encodeField(0x03, uint16(oid)))
     return signatureOf(await this.#command('CalcSign', COMMAND.CALC_SIGN, PARAM.ECDSA, data), 'CalcSign')
   }
 
@@ -164,7 +164,7 @@ export class TrustXDriver {
     const integers = readElement(signature, 0)
     if (integers?.tag !== DER.SEQUENCE || integers.next !== signature.length) return false
     const by = 'certificate' in key ? encodeField(0x04, uint16(key.certificate)) : encodePublicKey(key)
-    const data = concat(encodeField(0x01, digest), encodeField(0x02, integers.content), by)
+    const data = concatShortLived(encodeField(0x01, digest), encodeField(0x02, integers.content), by)
     try {
       await this.#command('VerifySign', COMMAND.VERIFY_SIGN, PARAM.ECDSA, data)
       return true
@@ -239,7 +239,7 @@ export class TrustXDriver {
 
   /** Ends a computation that {@link updateHash} started and gives the digest. */
   async finishHash(context: Uint8Array): Promise<Uint8Array> {
-    const data = concat(encodeField(HASH_STEP.FINAL, NOTHING), encodeField(0x06, context))
+    const data = concatShortLived(encodeField(HASH_STEP.FINAL, NOTHING), encodeField(0x06, context))
     return digestIn(await this.#command('CalcHash', COMMAND.CALC_HASH, PARAM.SHA256, data))
   }
 
@@ -249,7 +249,7 @@ export class TrustXDriver {
    * @throws `TRUST_X_INVALID_OID`, `TRUST_X_ACCESS_DENIED`, `TRUST_X_BOUNDARY_EXCEEDED`
    */
   async hashDataObject(oid: number, offset: number, count: number): Promise<Uint8Array> {
-    const part = encodeField(HASH_STEP.OBJECT_START_FINAL, concat(uint16(oid), uint16(offset), uint16(count)))
+    const part = encodeField(HASH_STEP.OBJECT_START_FINAL, concatShortLived(uint16(oid), uint16(offset), uint16(count)))
     return digestIn(await this.#command('CalcHash', COMMAND.CALC_HASH, PARAM.SHA256, part))
   }
 
@@ -279,7 +279,7 @@ export class TrustXDriver {
   }
 
   async #readPiece(oid: number, at: number, mayBeEnd: boolean): Promise<Uint8Array> {
-    const place = concat(uint16(oid), uint16(at), uint16(READ_BYTES_MAX))
+    const place = concatShortLived(uint16(oid), uint16(at), uint16(READ_BYTES_MAX))
     try {
       return await this.#send('GetDataObject', COMMAND.GET_DATA_OBJECT, PARAM.CONTENT, place)
     } catch (error) {
@@ -308,8 +308,8 @@ function curveOf(name: CurveName): Curve {
 }
 
 function encodePublicKey({ curve, point }: PublicKey): Uint8Array {
-  const bits = writeShort(DER.BIT_STRING, concat(Uint8Array.of(0), point))
-  return concat(encodeField(0x05, Uint8Array.of(curveOf(curve).algorithm)), encodeField(0x06, bits))
+  const bits = writeShort(DER.BIT_STRING, concatShortLived(Uint8Array.of(0), point))
+  return concatShortLived(encodeField(0x05, Uint8Array.of(curveOf(curve).algorithm)), encodeField(0x06, bits))
 }
 
 function source(oid: number): Uint8Array {

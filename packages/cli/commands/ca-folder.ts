@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { type Authority, createAuthority, openAuthority } from '@birthmark/factory/authority'
 import { faults, type Log, type Raise } from '@birthmark/foundation/kernel'
-import { asFileFault, readTextFile, systemClock, systemEntropy } from '@birthmark/foundation/system'
+import { asFileFault, readTextFile, replaceFile, systemClock, systemEntropy } from '@birthmark/foundation/system'
 import type { DistinguishedName } from '@birthmark/foundation/x509'
 
 export const CA_FAULTS = {
@@ -14,6 +14,11 @@ export const CA_FAULTS = {
     blame: 'caller',
     message: 'there is no file {path}',
     remedy: 'Name a file that is there.',
+  },
+  KEY_FILE_TAKEN: {
+    blame: 'operator',
+    message: 'there is a file {path} already, and a key that was replaced would be gone for good',
+    remedy: 'Name another file, or move that one away if nothing trusts its key any more.',
   },
   CA_PASSPHRASE_NOT_NAMED: {
     blame: 'caller',
@@ -82,6 +87,18 @@ export function readInput(path: string): string {
   const text = readTextFile(path)
   if (text === undefined) throw caFault('CA_INPUT_MISSING', { path })
   return text
+}
+
+/** Gives a path that a command reads from by itself, once there is something. @throws `CA_INPUT_MISSING` */
+export function namedFile(path: string): string {
+  if (!existsSync(path)) throw caFault('CA_INPUT_MISSING', { path })
+  return path
+}
+
+/** Writes a new private key, encrypted, where no file is. @throws `KEY_FILE_TAKEN`, and of files */
+export function writeNewKey(path: string, pem: string): void {
+  if (existsSync(path)) throw caFault('KEY_FILE_TAKEN', { path })
+  replaceFile(path, pem)
 }
 
 /** Reads a file of bytes that must be there. @throws `CA_INPUT_MISSING`, `FILE_NOT_PERMITTED`, `FILE_UNUSABLE` */

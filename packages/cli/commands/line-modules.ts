@@ -25,27 +25,33 @@ export interface ModuleFlags {
   readonly pinFile?: string
 }
 
+/** Elements, and where they are, in the same order. */
+export interface PlacedElements {
+  readonly sources: Iterable<ElementSource>
+  readonly places: readonly string[]
+}
+
 /**
  * Gives the tokens of a PKCS#11 module as elements, each in a process of its own once its turn comes.
  *
  * @throws `LINE_TOKENS_MISSING`, `LINE_PIN_UNUSABLE`, and what the module says
  */
-export async function moduleElements({
-  module: path,
-  tokens,
-  pinFile,
-}: ModuleFlags): Promise<readonly ElementSource[]> {
+export async function moduleElements({ module: path, tokens, pinFile }: ModuleFlags): Promise<PlacedElements> {
   const login = pinFile === undefined ? {} : { pin: readPin(pinFile) }
-  if (tokens !== undefined) return tokens.map((label) => () => CryptokiModule.open(path, { label, ...login }))
+  if (tokens !== undefined) {
+    const sources = tokens.map((label) => () => CryptokiModule.open(path, { label, ...login }))
+    return { sources, places: tokens.map((label) => `token ${label}`) }
+  }
   const module = await CryptokiModule.open(path)
   try {
     const slots = (await module.slots()).filter(({ token }) => token?.isInitialised === true)
     if (slots.length === 0) throw lineModuleFault('LINE_TOKENS_MISSING')
-    return slots.map(
+    const sources = slots.map(
       ({ slotId }) =>
         () =>
           CryptokiModule.open(path, { slotId, ...login }),
     )
+    return { sources, places: slots.map(({ slotId, token }) => `token ${token?.label ?? ''} in slot ${slotId}`) }
   } finally {
     await module.close()
   }

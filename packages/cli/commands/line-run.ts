@@ -16,7 +16,7 @@ import { lineDisplay } from './line/display.ts'
 import { openOffline } from './line/offline.ts'
 import { beginRunFile } from './line/run-file.ts'
 import { type LineStation, openStation, type StationFlags } from './line/station.ts'
-import { moduleElements } from './line-modules.ts'
+import { moduleElements, type PlacedElements } from './line-modules.ts'
 import { openKey } from './manifest-flags.ts'
 
 export const LINE_COMMAND_FAULTS = {
@@ -68,12 +68,14 @@ export interface LineRunFlags extends DeskFlags, StationFlags {
 export async function runLineCommand(flags: LineRunFlags): Promise<void> {
   const stop = listenForStop({ inputEnds: false })
   const output = processOutput({ json: flags.json === true })
-  const sockets = await elementsOf(flags, stop)
+  const elements = await elementsOf(flags)
+  const sockets = elementsIn(elements.sources, stop)
+  const { places } = elements
   const text = readInput(flags.workOrder)
   const station = await openStation(flags)
   const order = openHere(text, flags, station)
   const summary = await withIssuer(flags, station, { id: order.id, text }, (authority) =>
-    runOrder({ order, sockets, authority, station, flags, output }),
+    runOrder({ order, sockets, places, authority, station, flags, output }),
   )
   report(summary, output)
   const { failed, scrapped } = summary.outcomes
@@ -113,13 +115,14 @@ function openHere(text: string, { makerKey }: LineRunFlags, { id }: LineStation)
 interface Run {
   readonly order: WorkOrder
   readonly sockets: AsyncIterable<ElementSource>
+  readonly places: readonly string[]
   readonly authority: IssuingAuthority
   readonly station: LineStation
   readonly flags: LineRunFlags
   readonly output: Output
 }
 
-async function runOrder({ order, sockets, authority, station, flags, output }: Run): Promise<LineSummary> {
+async function runOrder({ order, sockets, places, authority, station, flags, output }: Run): Promise<LineSummary> {
   const folder = makeFolder(flags.data)
   const manifestSigner = manifestSignerOf(flags)
   const ledger = await Ledger.open({
@@ -132,7 +135,7 @@ async function runOrder({ order, sockets, authority, station, flags, output }: R
   const { made, locked } = ledger.count(order.id)
   const { parallel } = flags
   const total = order.count - made - locked
-  const shown = lineDisplay({ output, clock: systemClock, total, parallel, steps: flags.steps === true })
+  const shown = lineDisplay({ output, clock: systemClock, total, parallel, steps: flags.steps === true, places })
   const file = beginRunFile(flags.data, order, station)
   try {
     return await runLine({
@@ -175,15 +178,15 @@ async function* elementsIn(sources: Iterable<ElementSource>, stop: StopRequest):
   }
 }
 
-async function elementsOf(flags: LineRunFlags, stop: StopRequest): Promise<AsyncIterable<ElementSource>> {
+async function elementsOf(flags: LineRunFlags): Promise<PlacedElements> {
   const { sockets, i2c, virtual, module } = flags
   if ([sockets, i2c, virtual, module].filter((named) => named !== undefined).length !== 1) {
     throw lineFault('LINE_ELEMENTS_NOT_NAMED')
   }
-  if (module !== undefined) return elementsIn(await moduleElements({ ...flags, module }), stop)
+  if (module !== undefined) return moduleElements({ ...flags, module })
   const served = sockets?.map((path) => async () => TrustX.open(await connectBus(path)))
   const wired = i2c?.map((device) => async () => TrustX.open(await openLinuxBus(device)))
-  return elementsIn(served ?? wired ?? virtualElements(virtual ?? 0), stop)
+  return { sources: served ?? wired ?? virtualElements(virtual ?? 0), places: sockets ?? i2c ?? [] }
 }
 
 /** Fresh chips, each made when its turn comes, so that a long run stays flat in memory. */

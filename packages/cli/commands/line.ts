@@ -174,9 +174,12 @@ function deskKey(): Command {
   return withAuthorityFolder(new Command('desk-key'))
     .description('Write the public key that the allotments of an authority are signed with.')
     .requiredOption('--out <file>', 'where it goes')
+    .option('--key <uri>', 'keep the key behind a PKCS#11 module from now on, and make it there when there is none')
     .addHelpText(
       'after',
-      '\nExample:\n  birthmark line desk-key --authority ./ca --passphrase-file ./ca.pass --out ./desk.pem',
+      '\nExamples:\n  birthmark line desk-key --authority ./ca --passphrase-file ./ca.pass --out ./desk.pem\n' +
+        '  birthmark line desk-key --authority ./hsm-ca --out ./desk.pem \\\n' +
+        "    --key 'pkcs11:token=acme;object=desk?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=./hsm.pin'",
     )
     .action(deskKeyCommand)
 }
@@ -219,7 +222,10 @@ function lineRun(): Command {
     .requiredOption('--work-order <file>', 'the order')
     .option('--authority <folder>', 'the authority that issues, when it is on this machine')
     .option('--authority-socket <path>', "where an authority answers stations ('birthmark line desk')")
-    .option('--passphrase-file <path>', "the file that holds the passphrase of the authority's keys")
+    .option(
+      '--passphrase-file <path>',
+      "the file that holds the passphrase of the authority's keys; keys in a module have none",
+    )
     .option('--data <folder>', "the line's folder: ledger, manifest, certificates", './line')
     .option('--sockets <path...>', 'chips that are served on these sockets, each made once')
     .option('--i2c <device...>', 'the chips on these I2C buses (/dev/i2c-N), each made once')

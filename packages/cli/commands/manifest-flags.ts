@@ -10,7 +10,7 @@ import { systemClock } from '@birthmark/foundation/system'
 import { SoftwareSigner } from '@birthmark/foundation/x509'
 import { type Command, Option } from 'commander'
 import type { Output } from '../output.ts'
-import { readInput, readPassphrase } from './ca-folder.ts'
+import { namedFile, readInput, readPassphrase } from './ca-folder.ts'
 
 /** Which manifest, and what it is checked against. */
 export interface ManifestFlags {
@@ -79,7 +79,7 @@ export function rowsOf(path: string, flags: ManifestFlags): AsyncIterable<Manife
     ...(flags.scrapped !== undefined && { scrapped: parseScrapped(readInput(flags.scrapped)) }),
     now: systemClock.now(),
   }
-  return readManifest({ path, format, ...(slot !== undefined && { slot }) }, trust)
+  return readManifest({ path: namedFile(path), format, ...(slot !== undefined && { slot }) }, trust)
 }
 
 /** Tells of a row; people hear of those that are wrong. */

@@ -12,6 +12,7 @@ import {
 import { faults, type Raise } from '@birthmark/foundation/kernel'
 import { Command, InvalidArgumentError } from 'commander'
 import { type Output, processOutput } from '../output.ts'
+import { namedFile } from './ca-folder.ts'
 import {
   type ManifestFlags,
   maySkipRows,
@@ -150,7 +151,7 @@ async function sign(
   flags: { readonly key: string; readonly passphraseFile: string; readonly out: string; readonly json?: boolean },
 ): Promise<void> {
   const output = processOutput({ json: flags.json === true })
-  await signManifest(path, flags.out, openKey(flags.key, flags.passphraseFile))
+  await signManifest(namedFile(path), flags.out, openKey(flags.key, flags.passphraseFile))
   output.json({ manifest: flags.out })
   if (!output.jsonWanted) output.say(`The signed manifest is in ${flags.out}.`)
 }

@@ -3,7 +3,7 @@ import { replaceFile, systemClock } from '@birthmark/foundation/system'
 import { SoftwareSigner, toPem } from '@birthmark/foundation/x509'
 import { Command } from 'commander'
 import { processOutput } from '../output.ts'
-import { readInput, readPassphrase } from './ca-folder.ts'
+import { readInput, readPassphrase, writeNewKey } from './ca-folder.ts'
 
 /** `birthmark order`: the maker's permission to personalise devices. */
 export function orderCommand(): Command {
@@ -35,7 +35,7 @@ async function makeKey(flags: {
 }): Promise<void> {
   const output = processOutput({ json: flags.json === true })
   const signer = await SoftwareSigner.generate('ecdsa-p256-sha256')
-  replaceFile(flags.out, signer.toEncryptedPem(readPassphrase(flags.passphraseFile)))
+  writeNewKey(flags.out, signer.toEncryptedPem(readPassphrase(flags.passphraseFile)))
   replaceFile(flags.publicOut, toPem('PUBLIC KEY', signer.publicKey), { mode: 0o644 })
   output.json({ key: flags.out, publicKey: flags.publicOut })
   if (!output.jsonWanted) output.say(`Give ${flags.publicOut} to authorities and stations, and ${flags.out} to nobody.`)

@@ -39,7 +39,11 @@ export function groupNamed(name: GroupName): Group | undefined {
 /** RFC 7748 §5 and §6.1; every 32 bytes are a private key. */
 function generateX25519(this: Group, entropy: Entropy): KeyShare {
   const pkcs8 = concat(X25519_PKCS8_PREFIX, entropy.bytes(32))
-  const privateKey = createPrivateKey({ key: Buffer.from(pkcs8.buffer), format: 'der', type: 'pkcs8' })
+  const privateKey = createPrivateKey({
+    key: Buffer.from(pkcs8.buffer, pkcs8.byteOffset, pkcs8.length),
+    format: 'der',
+    type: 'pkcs8',
+  })
   pkcs8.fill(0)
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
   return {

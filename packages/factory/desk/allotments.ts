@@ -30,8 +30,6 @@ export async function allot(
   { station, count, hours }: StationMessage & { readonly op: 'allot' },
   { order, now, authority, entropy, signer, state, record }: DeskContext,
 ): Promise<{ readonly allotment: string }> {
-  const free = authority.left(order.id) - state.reserved(order.id, now)
-  if (count > free) throw deskFault('ALLOTMENT_REFUSED', { why: `the order has ${Math.max(free, 0)} devices left` })
   if (count > ALLOTMENT_COUNT_MAX)
     throw deskFault('ALLOTMENT_REFUSED', { why: `at most ${ALLOTMENT_COUNT_MAX} at once` })
   if (hours > ALLOTMENT_HOURS_MAX) throw deskFault('ALLOTMENT_REFUSED', { why: `at most ${ALLOTMENT_HOURS_MAX} hours` })
@@ -44,8 +42,13 @@ export async function allot(
     until: instant(ends),
     seed: toHex(entropy.bytes(32)),
   }
+  // Signed first: a key that does not sign would set devices aside for nobody. Between what is left and the record
+  // nothing else may come, and nothing is given before it is on record.
+  const signed = await sealJson({ format: ALLOTMENT_FORMAT, ...allotmentJson(allotment) }, signer)
+  const free = authority.left(order.id) - state.reserved(order.id, now)
+  if (count > free) throw deskFault('ALLOTMENT_REFUSED', { why: `the order has ${Math.max(free, 0)} devices left` })
   await record({ kind: 'allotted', allotment })
-  return { allotment: await sealJson({ format: ALLOTMENT_FORMAT, ...allotmentJson(allotment) }, signer) }
+  return { allotment: signed }
 }
 
 /** Gives the open allotment of a station. @throws `ALLOTMENT_UNKNOWN` (caller) */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { DeviceRequest, OrderEvidence } from '@birthmark/factory/order'
 import { type Instant, isFault } from '@birthmark/foundation/kernel'
 import { type Certificate, parseCertificate, readCsrChallenge, verifySignature } from '@birthmark/foundation/x509'
@@ -9,7 +9,7 @@ import { deskFault } from './faults.ts'
  * good for this device of this order alone.
  */
 export function challengeOf(seed: string, order: string, uid: string): string {
-  return createHash('sha256').update(`birthmark-challenge/1\n${seed}\n${order}\n${uid}`).digest('hex')
+  return hash('sha256', `birthmark-challenge/1\n${seed}\n${order}\n${uid}`)
 }
 
 /** @throws `EVIDENCE_STALE` (peer) */

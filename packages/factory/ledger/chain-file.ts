@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -29,15 +29,24 @@ export interface ChainFile {
 export async function openChainFile(path: string): Promise<ChainFile> {
   const unlock = lockFile(path)
   try {
-    const file = await open(path, 'a+', 0o600)
+    const file = await open(path, APPENDING, 0o600)
     flushFolder(dirname(path))
     const { size } = await file.stat()
+    // What stands there may have been written by a process that did not come to flush it.
+    let isBehind = true
     return {
       sizeAtOpen: size,
       read: (at, count) => translated(path, readFrom(file, at, count)),
       append: (bytes) => translated(path, file.appendFile(bytes)),
-      flush: () => translated(path, file.datasync()),
-      truncate: (to) => translated(path, file.truncate(to)),
+      flush: async () => {
+        if (!isBehind) return
+        await translated(path, file.datasync())
+        isBehind = !IS_WRITTEN_THROUGH
+      },
+      truncate: (to) => {
+        isBehind = true
+        return translated(path, file.truncate(to))
+      },
       close: async () => {
         await translated(path, file.close())
         unlock()
@@ -115,3 +124,12 @@ function createEmpty(path: string): void {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw asFileFault(error, path)
   }
 }
+
+/**
+ * Whether each write returns when it is on the disk, as after fdatasync: one call where there would be two. Linux
+ * promises that of O_DSYNC (open(2)); elsewhere a flush can do more than the flag.
+ */
+const IS_WRITTEN_THROUGH = process.platform === 'linux'
+
+const APPENDING =
+  constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | (IS_WRITTEN_THROUGH ? constants.O_DSYNC : 0)

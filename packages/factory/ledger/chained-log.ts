@@ -1,5 +1,5 @@
 import { Members } from '@birthmark/factory/json'
-import { type Clock, encodeUtf8, type Fault, isFault, type Log, messageOf } from '@birthmark/foundation/kernel'
+import { type Clock, type Fault, isFault, type Log, messageOf } from '@birthmark/foundation/kernel'
 import { type ChainFile, openChainFile } from './chain-file.ts'
 import { CHAIN_START, type ChainPosition, decodeChainLine, encodeChainLine } from './chain-line.ts'
 import { CHAIN_LINE_BYTES_MAX, type ChainedEntry, type Place, walkChain } from './chain-reader.ts'
@@ -98,7 +98,7 @@ export class ChainedLog<Content> {
     const time = clock.now()
     const record = write(content)
     const { text, hash } = encodeChainLine(this.#position, time, record)
-    const line = encodeUtf8(text)
+    const line = Buffer.from(text)
     const place = { at: this.#size, bytes: line.length - 1 }
     assertReadable(line.length - 1, record, this.#options)
     const entry = { seq: this.#position.seq, time, content, hash, place }
@@ -170,7 +170,7 @@ export class ChainedLog<Content> {
   /** Writes what waits, one flush per round: whoever comes while the disk works is part of the next round. */
   async #writeWaiting(): Promise<void> {
     // Calls made in the same turn of the event loop belong together.
-    await Promise.resolve()
+    await new Promise(setImmediate)
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH_COUNT_MAX)
       try {

@@ -53,11 +53,19 @@ export const TILE_LEAVES = 256
 export class IndexFile {
   readonly #database: DatabaseSync
   readonly #get: StatementSync
+  readonly #stages: StatementSync
   readonly #put: StatementSync
+  /**
+   * Whether a transaction for reading is open. Each takes locks that cost more than what is read; as nobody else
+   * writes, one sees everything up to the next change.
+   */
+  #isReading: boolean
 
-  private constructor(database: DatabaseSync) {
+  private constructor(database: DatabaseSync, isReading = false) {
     this.#database = database
+    this.#isReading = isReading
     this.#get = database.prepare('SELECT * FROM device WHERE uid = ?')
+    this.#stages = database.prepare('SELECT uid, stage FROM device WHERE uid IN (SELECT value FROM json_each(?))')
     this.#put = database.prepare(
       'INSERT INTO device VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (uid) DO UPDATE SET "order" = excluded."order",' +
         ' stage = excluded.stage, publicKey = excluded.publicKey, fingerprint = excluded.fingerprint,' +
@@ -91,7 +99,7 @@ export class IndexFile {
     try {
       const database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS })
       database.exec('BEGIN')
-      return new IndexFile(database)
+      return new IndexFile(database, true)
     } catch {
       return undefined
     }
@@ -117,8 +125,14 @@ export class IndexFile {
   }
 
   device(uid: string): DeviceRow | undefined {
+    this.#beginReading()
     const row = this.#get.get(uid)
     return row === undefined ? undefined : readDevice(row)
+  }
+
+  /** Gives the stages of the devices with these numbers, as far as they are known: one transaction for all. */
+  stages(uids: readonly string[]): Map<string, DeviceStage> {
+    return new Map(this.#stages.all(JSON.stringify(uids)).map(({ uid, stage }) => [String(uid), stageOf(stage)]))
   }
 
   /** Gives up to `limit` devices in the order of their numbers, after the number `after`. */
@@ -157,6 +171,8 @@ export class IndexFile {
   /** Makes a change as one piece. */
   change({ mark, devices, counts, tiles }: IndexChange): void {
     const database = this.#database
+    if (this.#isReading) database.exec('COMMIT')
+    this.#isReading = false
     database.exec('BEGIN')
     try {
       for (const { uid, order, stage, publicKey, fingerprint, places } of devices) {
@@ -176,6 +192,12 @@ export class IndexFile {
 
   close(): void {
     this.#database.close()
+  }
+
+  #beginReading(): void {
+    if (this.#isReading) return
+    this.#database.exec('BEGIN')
+    this.#isReading = true
   }
 }
 

@@ -65,6 +65,16 @@ export class LedgerIndex {
     return deviceOf(row)
   }
 
+  /** The stages of these devices, without those that were never begun. */
+  stages(uids: readonly string[]): ReadonlyMap<string, DeviceStage> {
+    const stages = this.#file.stages(uids)
+    for (const uid of uids) {
+      const row = this.#underWay.get(uid)?.row ?? this.#changed.get(uid)
+      if (row !== undefined) stages.set(uid, row.stage)
+    }
+    return stages
+  }
+
   /** Where the durable entries of a device stand, in their order. */
   places(uid: string): (Place & { readonly seq: number })[] {
     return (this.#durable(uid)?.places ?? '')

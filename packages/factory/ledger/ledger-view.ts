@@ -47,6 +47,11 @@ export class LedgerView {
     return this.#parts.index.get(uid)
   }
 
+  /** Gives the stages of many devices, up to some thousands; those that were never begun are absent. */
+  stages(uids: readonly string[]): ReadonlyMap<string, DeviceStage> {
+    return this.#parts.index.stages(uids)
+  }
+
   /** Counts the devices of an order by stage. */
   count(order: string): StageCounts {
     return this.#parts.index.count(order)

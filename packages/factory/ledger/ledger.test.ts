@@ -76,6 +76,46 @@ test('records that come together share a flush and keep the order of the calls',
   await ledger.close()
 })
 
+test('records that come later in the same turn of the event loop share the flush as well', async (t) => {
+  const options = await newLedger(t)
+  const calls: string[] = []
+  const ledger = await Ledger.open({ ...options, openFile: (path) => watched(path, calls) })
+  t.after(() => ledger.close())
+  calls.length = 0
+  const later = async (uid: string, turns: number): Promise<void> => {
+    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve()
+    await ledger.record(begun(uid))
+  }
+  await Promise.all(UIDS.map((uid, index) => later(uid, 10 * index)))
+  assert.deepEqual(calls, ['append', 'flush'])
+})
+
+test('the stages of many devices: in the tables, not there yet, under way, and never begun', async (t) => {
+  const options = await newLedger(t)
+  const ledger = await Ledger.open(options)
+  t.after(() => ledger.close())
+  // More than are kept back for one transaction, and asked for before it as well as after it.
+  const uids = Array.from({ length: 2_100 }, (_, index) => index.toString(16).padStart(8, '0'))
+  assert.equal(ledger.stages(uids).size, 0)
+  assert.equal(ledger.device(uids[0]!), undefined)
+  await Promise.all(uids.map((uid) => ledger.record(begun(uid))))
+  await ledger.record(made(uids[0]!))
+  await ledger.record(made(uids.at(-1)!))
+  const underWay = ledger.record(scrapped(uids[1]!))
+  const asked = [uids[0]!, uids[1]!, uids[2]!, uids.at(-1)!, 'ffffffff']
+  const stages = ledger.stages(asked)
+  assert.deepEqual(
+    asked.map((uid) => stages.get(uid)),
+    ['made', 'scrapped', 'begun', 'made', undefined],
+  )
+  assert.deepEqual(
+    asked.map((uid) => ledger.device(uid)?.stage),
+    asked.map((uid) => stages.get(uid)),
+  )
+  assert.equal(ledger.stages(uids).size, uids.length)
+  await underWay
+})
+
 test('a second opening is refused while the first lasts, here and in another process', async (t) => {
   const options = await newLedger(t)
   const ledger = await Ledger.open(options)

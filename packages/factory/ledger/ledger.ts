@@ -90,7 +90,8 @@ export class Ledger extends LedgerView {
    * `FILE_NOT_PERMITTED`, `FILE_UNUSABLE`
    */
   async record(record: LedgerRecord): Promise<void> {
-    assertReadable(record, this.#path)
+    const plain = writeLedgerRecord(record)
+    assertReadable(plain, this.#path)
     if (!this.#index.follows(record)) {
       const stage = this.#index.get(record.uid)?.stage ?? 'unknown'
       throw ledgerFault('LEDGER_STEP_REFUSED', { uid: record.uid, stage, kind: record.kind })
@@ -98,7 +99,7 @@ export class Ledger extends LedgerView {
     // Seen at once, so that a second socket with the same element is refused while the disk works.
     const takeBack = this.#index.begin(record)
     try {
-      await this.#log.append(record)
+      await this.#log.append(record, plain)
     } catch (error) {
       takeBack()
       throw error
@@ -248,9 +249,9 @@ function assertFit({ name, signer }: LedgerOptions['writer']): void {
 }
 
 /** A line that is written and cannot be read would lock everybody out of the file; so it is never written. */
-function assertReadable(record: LedgerRecord, path: string): void {
+function assertReadable(plain: object, path: string): void {
   const problems: string[] = []
-  Members.read(writeLedgerRecord(record), '', problems, readLedgerRecord)
+  Members.read(plain, '', problems, readLedgerRecord)
   if (problems.length > 0) throw ledgerFault('LEDGER_RECORD_INVALID', { path, why: problems.join('; ') })
 }
 

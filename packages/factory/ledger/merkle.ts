@@ -11,12 +11,12 @@ export type RangeHash = (from: number, to: number) => Promise<Uint8Array>
 
 /** Hashes the content of one leaf. */
 export function leafHash(content: Uint8Array): Uint8Array {
-  return sha256(concat(LEAF_PREFIX, content))
+  return prefixedHash(LEAF_PREFIX, content)
 }
 
 /** Hashes two neighbours into the node above them. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return sha256(concat(NODE_PREFIX, left, right))
+  return prefixedHash(NODE_PREFIX, left, right)
 }
 
 /** A tree that grows: it keeps one hash for each bit of its size that is set, and no leaf. */
@@ -158,14 +158,26 @@ function isSame(left: Uint8Array, right: Uint8Array): boolean {
   return Buffer.from(left).equals(right)
 }
 
-function sha256(bytes: Uint8Array): Uint8Array {
-  return hash('sha256', bytes, 'buffer')
+/**
+ * Hashes a prefix and what follows it. They are put together in memory that is kept, and the digest comes as text of
+ * one character a byte: an array for each of the two would cost more than the hash does.
+ */
+function prefixedHash(prefix: number, first: Uint8Array, second: Uint8Array = NOTHING): Uint8Array {
+  const length = 1 + first.length + second.length
+  if (length > together.length) together = Buffer.alloc(length)
+  together[0] = prefix
+  together.set(first, 1)
+  together.set(second, 1 + first.length)
+  return Buffer.from(hash('sha256', together.subarray(0, length), 'latin1'), 'latin1')
 }
 
 /** Bytes of a SHA-256. */
 export const HASH_BYTES = 32
 
-const LEAF_PREFIX = Uint8Array.of(0)
-const NODE_PREFIX = Uint8Array.of(1)
+const LEAF_PREFIX = 0
+const NODE_PREFIX = 1
+const NOTHING = new Uint8Array()
+/** Where {@link prefixedHash} works: as large as the longest line of a ledger, once there was one. */
+let together = Buffer.alloc(4096)
 /** The root of the tree without leaves: the hash of nothing. */
 const EMPTY_ROOT = hash('sha256', new Uint8Array(), 'buffer')

@@ -132,9 +132,11 @@ export function writeLedgerRecord(record: AnyLedgerRecord): object {
   }
 }
 
+const KINDS = ['ledger', 'writer', 'sealed', ...DEVICE_STAGES] as const
+
 /** Reads a record; what is wrong with it is noted in `members`. */
 export function readLedgerRecord(members: Members): AnyLedgerRecord {
-  const kind = members.word('kind', ['ledger', 'writer', 'sealed', ...DEVICE_STAGES])
+  const kind = members.word('kind', KINDS)
   switch (kind) {
     case 'ledger':
       return {

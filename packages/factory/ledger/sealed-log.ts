@@ -1,4 +1,4 @@
-import { type Clock, encodeUtf8, type Instant, isFault, type Log, messageOf } from '@birthmark/foundation/kernel'
+import { type Clock, type Instant, isFault, type Log, messageOf } from '@birthmark/foundation/kernel'
 import type { Signer } from '@birthmark/foundation/x509'
 import type { ChainFile } from './chain-file.ts'
 import { type ChainPosition, encodeChainLine } from './chain-line.ts'
@@ -42,16 +42,17 @@ export class SealedLog {
   /**
    * Appends an entry; its place in the order is the order of the calls. Returns when it is sealed and on the disk.
    *
+   * @param plain The same as plain JSON data, where the caller has it already.
    * @throws `LEDGER_FAILED`, `LEDGER_CLOSED`, `LEDGER_BUSY`; for the entries of the write that fails first, which
    * may be on the disk or not, what the disk or the signer said
    */
-  async append(content: AnyLedgerRecord): Promise<void> {
+  async append(content: AnyLedgerRecord, plain: object = writeLedgerRecord(content)): Promise<void> {
     const { path, clock } = this.#options
     if (this.#status === 'failed') throw ledgerFault('LEDGER_FAILED', { path })
     if (this.#status === 'closed') throw ledgerFault('LEDGER_CLOSED', { path })
     if (this.#waiting.length >= WAITING_COUNT_MAX) throw ledgerFault('LEDGER_BUSY', { path, count: WAITING_COUNT_MAX })
     const written = new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ content, time: clock.now(), resolve, reject })
+      this.#waiting.push({ content, plain, time: clock.now(), resolve, reject })
     })
     this.#writing ??= this.#writeWaiting()
     await written
@@ -71,7 +72,7 @@ export class SealedLog {
   /** Writes what waits, one flush per round: whoever comes while the disk works is part of the next round. */
   async #writeWaiting(): Promise<void> {
     // Calls made in the same turn of the event loop belong together.
-    await Promise.resolve()
+    await new Promise(setImmediate)
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH_COUNT_MAX)
       try {
@@ -89,10 +90,11 @@ export class SealedLog {
     const { file, state, signer, clock, onDurable } = this.#options
     const lines = new Lines(state)
     const from = state.position.seq
-    for (const { content, time } of batch) lines.add(content, time)
+    for (const { content, plain, time } of batch) lines.add(content, plain, time)
     const { seq: size } = lines.position
     const signature = await signTreeHead(state.ledger, { size, root: lines.frontier.root() }, signer)
-    lines.add({ kind: 'sealed', from, writer: this.#writer, signature }, clock.now())
+    const seal = { kind: 'sealed', from, writer: this.#writer, signature } as const
+    lines.add(seal, writeLedgerRecord(seal), clock.now())
     await file.append(Buffer.concat(lines.bytes))
     await file.flush()
     state.position = lines.position
@@ -111,6 +113,7 @@ export class SealedLog {
 
 interface Waiting {
   readonly content: AnyLedgerRecord
+  readonly plain: object
   readonly time: Instant
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -130,10 +133,10 @@ class Lines {
     this.size = state.size
   }
 
-  add(content: AnyLedgerRecord, time: Instant): void {
+  add(content: AnyLedgerRecord, plain: object, time: Instant): void {
     const { seq } = this.position
-    const { text, hash } = encodeChainLine(this.position, time, writeLedgerRecord(content))
-    const line = encodeUtf8(text)
+    const { text, hash } = encodeChainLine(this.position, time, plain)
+    const line = Buffer.from(text)
     const leaf = leafHash(line.subarray(0, -1))
     this.frontier.append(leaf)
     this.entries.push({ seq, time, content, hash, place: { at: this.size, bytes: line.length - 1 }, leaf })

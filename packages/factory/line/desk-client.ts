@@ -241,7 +241,7 @@ function listOf(answer: unknown, name: string): readonly unknown[] {
 }
 
 function bytesOf(answer: unknown, name: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(textOf(answer, name), 'base64'))
+  return new Uint8Array(Buffer.from(textOf(answer, name), 'base64'))
 }
 
 const BLAMES: readonly Blame[] = ['peer', 'caller', 'operator', 'busy', 'bug']

@@ -42,9 +42,16 @@ test('what is synchronised is given, also after a restart; what is refused is to
   })
   assert.deepEqual(asked, [`aaaaaaaa ${ID}`, `bbbbbbbb ${ID}`])
   assert.deepEqual(result, { issued: 1, refused: [{ uid: 'bbbbbbbb', code: 'ALLOTMENT_UNKNOWN', message: 'no' }] })
+  // What is scrapped meanwhile is not asked for again.
+  const spared = await first.sync({ issueDrawn: () => assert.fail('it is scrapped') }, new Set(['bbbbbbbb']))
+  assert.deepEqual(spared, { issued: 0, refused: [] })
   await first.close()
   const second = await open()
   assert.equal(second.waiting, 1)
+  assert.deepEqual(
+    ['aaaaaaaa', 'bbbbbbbb', 'cccccccc'].map((uid) => second.knows(uid)),
+    [true, true, false],
+  )
   assert.deepEqual((await second.issue(request('aaaaaaaa'))).certificate, Uint8Array.of(7))
   await assert.rejects(second.issue(request('bbbbbbbb')), { code: 'CERTIFICATE_PENDING' })
   await second.close()

@@ -71,6 +71,11 @@ export class OfflineStation implements IssuingAuthority {
     return this.#waiting.size
   }
 
+  /** Whether this element asked for its certificate under this allotment. */
+  knows(uid: string): boolean {
+    return this.#waiting.has(uid) || this.#issued.has(uid)
+  }
+
   issuers(): Promise<Omit<IssuedCertificate, 'certificate'>> {
     return Promise.resolve(this.#options.issuers)
   }
@@ -101,11 +106,18 @@ export class OfflineStation implements IssuingAuthority {
     throw lineFault('CERTIFICATE_PENDING', { uid })
   }
 
-  /** Has the authority issue for everything that waits; each certificate is on the disk before more are asked for. */
-  async sync(authority: Pick<DeskClient, 'issueDrawn'>): Promise<SyncResult> {
+  /**
+   * Has the authority issue for everything that waits; each certificate is on the disk before more are asked for.
+   *
+   * @param scrapped Elements that are never used: nothing is asked for them.
+   */
+  async sync(
+    authority: Pick<DeskClient, 'issueDrawn'>,
+    scrapped: ReadonlySet<string> = new Set(),
+  ): Promise<SyncResult> {
     const refused: SyncResult['refused'][number][] = []
     let issued = 0
-    const all = [...this.#waiting.values()]
+    const all = [...this.#waiting.values()].filter(({ uid }) => !scrapped.has(uid))
     for (let at = 0; at < all.length; at += TOGETHER_COUNT) {
       const part = all.slice(at, at + TOGETHER_COUNT)
       const answers = await Promise.allSettled(

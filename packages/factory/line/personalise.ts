@@ -114,7 +114,7 @@ class Walk {
     this.#uid = uid
     const bench = takeIn(element, uid, this.#station)
     this.#bench = bench
-    if (isFinished(bench.earlier, order)) return this.#finished('made-before', bench.earlier?.fingerprint)
+    if (isFinished(bench.earlier?.stage, order)) return this.#finished('made-before', bench.earlier?.fingerprint)
 
     const certificate = bench.earlier?.stage === 'made' ? await this.#checkMade(bench) : await this.#make(bench)
     await this.#lock(bench, certificate.fingerprint)

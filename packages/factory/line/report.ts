@@ -1,4 +1,4 @@
-import type { LedgerView } from '@birthmark/factory/ledger'
+import type { LedgerView, StageCounts } from '@birthmark/factory/ledger'
 import type { PersonalisationResult, PersonalisationStep } from './personalise.ts'
 import type { RunRecord } from './statistics.ts'
 
@@ -27,10 +27,15 @@ export interface StationReport {
   /** The id of the key, and its name. */
   readonly station: string
   readonly name: string
+  /** Steps that it signed. */
   readonly begun: number
   readonly made: number
   readonly locked: number
   readonly scrapped: number
+  /** What became, anywhere, of the devices that it began; these three as {@link LotReport} has them. */
+  readonly built: number
+  readonly lost: number
+  readonly connected?: number
 }
 
 /** How one step went, over all runs of an order. */
@@ -71,11 +76,13 @@ export interface ReportSource {
  * @throws `LEDGER_DAMAGED`, `FILE_UNUSABLE`
  */
 export async function reportLine({ view, runs, connected }: ReportSource): Promise<LineReport> {
-  const seen = connected === undefined ? undefined : await countConnected(view, connected)
+  const fingerprints = connected === undefined ? undefined : await setOf(connected)
+  const seen = fingerprints === undefined ? undefined : await countConnected(view, fingerprints)
   const orders = [...new Set([...view.orders, ...runs.map(({ order }) => order)])].toSorted()
+  const lots = orders.map((order) => lotOf(order, view, runs, seen))
   return {
-    lots: orders.map((order) => lotOf(order, view, runs, seen)),
-    stations: await stationsOf(view),
+    lots,
+    stations: await stationsOf(view, lots, fingerprints),
     steps: orders.flatMap((order) => stepsOf(order, runs)),
     outcomes: sum(
       runs.map(({ outcomes }) => outcomes),
@@ -103,9 +110,9 @@ function lotOf(
   const counts = view.count(order)
   const run = runs.find((one) => one.order === order)
   const done = counts.locked + counts.shipped + counts['owner-changed']
-  // An order without locks ends with the certificate: then nothing of it is ever locked.
-  const built = done > 0 || counts.made === 0 ? done : counts.made
-  const lost = counts.begun + (built === counts.made && done === 0 ? 0 : counts.made)
+  const endsUnlocked = isWithoutLocks(counts)
+  const built = endsUnlocked ? counts.made : done
+  const lost = counts.begun + (endsUnlocked ? 0 : counts.made)
   const all = built + lost + counts.scrapped + counts.revoked
   return {
     order,
@@ -120,9 +127,19 @@ function lotOf(
   }
 }
 
+/** An order without locks ends with the certificate: then nothing of it is ever locked. */
+function isWithoutLocks(counts: StageCounts): boolean {
+  return counts.made > 0 && counts.locked + counts.shipped + counts['owner-changed'] === 0
+}
+
 /** Who signed what: each seal names the writer of the lines before it. */
-async function stationsOf(view: LedgerView): Promise<readonly StationReport[]> {
-  const reports = new Map<string, { begun: number; made: number; locked: number; scrapped: number }>()
+async function stationsOf(
+  view: LedgerView,
+  lots: readonly LotReport[],
+  seen: ReadonlySet<string> | undefined,
+): Promise<readonly StationReport[]> {
+  const signed = new Map<string, { begun: number; made: number; locked: number; scrapped: number }>()
+  const beginners: Beginners = []
   let batch: { readonly order: string; readonly kind: (typeof COUNTED)[number] }[] = []
   for await (const line of view.outline()) {
     if (line.kind !== 'sealed') {
@@ -132,17 +149,69 @@ async function stationsOf(view: LedgerView): Promise<readonly StationReport[]> {
     }
     for (const { order, kind } of batch) {
       const key = `${order} ${line.about}`
-      const report = reports.get(key) ?? { begun: 0, made: 0, locked: 0, scrapped: 0 }
+      const report = signed.get(key) ?? { begun: 0, made: 0, locked: 0, scrapped: 0 }
       report[kind] += 1
-      reports.set(key, report)
+      signed.set(key, report)
+      if (kind === 'begun') noteBeginner(beginners, line.about)
     }
     batch = []
   }
-  return [...reports].map(([key, report]) => {
+  const fates = view.writers.size === 1 ? fatesOfLots(view, lots) : await fatesOfDevices(view, lots, beginners, seen)
+  return [...signed].map(([key, report]) => {
     const [order = '', station = ''] = key.split(' ')
-    return { order, station, name: view.writers.get(station)?.name ?? station, ...report }
+    const { built, lost, connected } = fates.get(key) ?? NO_FATES
+    const name = view.writers.get(station)?.name ?? station
+    return { order, station, name, ...report, built, lost, ...(seen !== undefined && { connected }) }
   })
 }
+
+/** Whose the devices are in the order in which they were begun: so many of one writer, then so many of another. */
+type Beginners = { readonly writer: string; count: number }[]
+
+function noteBeginner(beginners: Beginners, writer: string): void {
+  const last = beginners.at(-1)
+  if (last?.writer === writer) last.count += 1
+  else beginners.push({ writer, count: 1 })
+}
+
+/** What became of devices, by order and writer. */
+type Fates = ReadonlyMap<string, { built: number; lost: number; connected: number }>
+
+/** Where one station began everything, its devices are those of the lot. */
+function fatesOfLots({ writers }: LedgerView, lots: readonly LotReport[]): Fates {
+  const [writer = ''] = writers.keys()
+  return new Map(
+    lots.map(({ order, built, lost, connected = 0 }) => [`${order} ${writer}`, { built, lost, connected }]),
+  )
+}
+
+async function fatesOfDevices(
+  view: LedgerView,
+  lots: readonly LotReport[],
+  beginners: Beginners,
+  seen: ReadonlySet<string> | undefined,
+): Promise<Fates> {
+  const fates = new Map<string, { built: number; lost: number; connected: number }>()
+  const endsUnlocked = new Set(lots.flatMap(({ order }) => (isWithoutLocks(view.count(order)) ? [order] : [])))
+  const writers = namesOf(beginners)
+  for await (const { content } of view.entries('begun')) {
+    const key = `${content.order} ${writers.next().value ?? ''}`
+    const fate = fates.get(key) ?? { ...NO_FATES }
+    const { stage, fingerprint = '' } = view.device(content.uid) ?? { stage: 'begun' }
+    const isOpen = stage === 'begun' || (stage === 'made' && !endsUnlocked.has(content.order))
+    if (isOpen) fate.lost += 1
+    else if (stage !== 'scrapped' && stage !== 'revoked') fate.built += 1
+    if (seen?.has(fingerprint) === true) fate.connected += 1
+    fates.set(key, fate)
+  }
+  return fates
+}
+
+function* namesOf(beginners: Beginners): Generator<string, undefined> {
+  for (const { writer, count } of beginners) for (let n = 0; n < count; n += 1) yield writer
+}
+
+const NO_FATES = { built: 0, lost: 0, connected: 0 } as const
 
 function stepsOf(order: string, runs: readonly RunRecord[]): StepReport[] {
   const steps = new Map<
@@ -172,13 +241,17 @@ function stepsOf(order: string, runs: readonly RunRecord[]): StepReport[] {
   }))
 }
 
+async function setOf(connected: AsyncIterable<string>): Promise<ReadonlySet<string>> {
+  const fingerprints = new Set<string>()
+  for await (const fingerprint of connected) fingerprints.add(fingerprint.toLowerCase())
+  return fingerprints
+}
+
 /** Counts, by order, the devices whose certificate is among those that connected. */
 async function countConnected(
   view: LedgerView,
-  connected: AsyncIterable<string>,
+  fingerprints: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, number>> {
-  const fingerprints = new Set<string>()
-  for await (const fingerprint of connected) fingerprints.add(fingerprint.toLowerCase())
   const counts = new Map<string, number>()
   for await (const { content } of view.entries('made')) {
     if (content.kind !== 'made' || !fingerprints.has(content.fingerprint)) continue

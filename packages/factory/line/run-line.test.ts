@@ -82,6 +82,17 @@ test('a device that fails is reported with its step and reason, and the line goe
   ])
 })
 
+test('what a listener throws ends the run, when those at work have left their sockets', async (t) => {
+  const { options } = await newLine(t, 100)
+  const open = { now: 0, most: 0 }
+  const sockets = elements(20).map((memory) => counted(softwareElement(memory), open))
+  const onProgress = ({ event }: LineProgress): void => {
+    if (event === 'device') throw new RangeError('the display is gone')
+  }
+  await assert.rejects(runLine({ ...options, sockets, parallel: 4, onProgress }), /the display is gone/)
+  assert.deepEqual(open, { now: 0, most: 4 })
+})
+
 test('a second run finishes what the first left, and its manifest holds both', async (t) => {
   const { options, authority, folder } = await newLine(t, 5)
   const memories = elements(5)

@@ -68,8 +68,8 @@ export interface LineSummary {
  * Runs a line: takes elements as they come, works on several side by side, goes on after one that failed, and stops
  * when the order is complete, no element comes any more, or too many failed in a row. Then it writes the manifest.
  *
- * @throws what the source of elements throws, and for the manifest `FILE_NOT_PERMITTED`, `DISK_FULL`,
- * `FILE_UNUSABLE`, `LEDGER_DAMAGED`, `LEDGER_CLOSED` (operator), and what its signer throws
+ * @throws what the source of elements, `onProgress` and the log throw, and for the manifest `FILE_NOT_PERMITTED`,
+ * `DISK_FULL`, `FILE_UNUSABLE`, `LEDGER_DAMAGED`, `LEDGER_CLOSED` (operator), and what its signer throws
  */
 export async function runLine(options: LineOptions): Promise<LineSummary> {
   const { order, ledger, authority, manifestPath, manifestSigner: signer, bundlePath } = options
@@ -99,6 +99,9 @@ class Run {
   readonly #outcomes = { made: 0, 'made-before': 0, failed: 0, scrapped: 0, waiting: 0 }
   readonly #cycle = { shortest: Number.POSITIVE_INFINITY, sum: 0, longest: 0 }
   #failuresInRow = 0
+  /** What a listener or the log threw first; it ends the run. */
+  #thrown: { readonly error: unknown } | undefined
+  #onLeave: () => void = () => undefined
 
   constructor(options: LineOptions) {
     const { order, authority, ledger, clock, entropy } = options
@@ -115,7 +118,7 @@ class Run {
     try {
       for await (const source of sockets) {
         this.#start(source)
-        while (this.#underWay.size >= parallel || this.#mayComplete()) await Promise.race(this.#underWay)
+        while (this.#underWay.size >= parallel || this.#mayComplete()) await this.#oneLeaves()
         const ended = this.#end()
         if (ended !== undefined) return ended
       }
@@ -147,13 +150,27 @@ class Run {
     const socket = this.#takeSocket()
     const work = async (): Promise<void> => {
       const onStep: OnStep = (step, uid) => onProgress?.({ event: 'step', socket, step, uid })
-      this.#note(await personalise(source, this.#station, onStep), socket)
-    }
-    const promise = work().finally(() => {
+      try {
+        this.#note(await personalise(source, this.#station, onStep), socket)
+      } catch (error) {
+        this.#thrown ??= { error }
+      }
       this.#underWay.delete(promise)
       this.#sockets.delete(socket)
-    })
+      this.#onLeave()
+    }
+    const promise = work()
     this.#underWay.add(promise)
+  }
+
+  /**
+   * Returns when the next element leaves its socket. A race of all of them would say the same, and leave a note with
+   * each element for every other one that leaves before it.
+   */
+  #oneLeaves(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onLeave = resolve
+    })
   }
 
   #takeSocket(): number {
@@ -183,6 +200,7 @@ class Run {
   }
 
   #end(): LineSummary['ended'] | undefined {
+    if (this.#thrown !== undefined) throw this.#thrown.error
     if (this.#finished() >= this.#options.order.count) return 'order-complete'
     return this.#failuresInRow >= FAILURES_IN_ROW_COUNT_MAX ? 'too-many-failures' : undefined
   }

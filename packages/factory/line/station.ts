@@ -1,5 +1,5 @@
 import type { IdentitySlots, SecureElement } from '@birthmark/chip'
-import type { Ledger, LedgerDevice } from '@birthmark/factory/ledger'
+import type { DeviceStage, Ledger, LedgerDevice } from '@birthmark/factory/ledger'
 import type { IssuingAuthority, LockTarget, WorkOrder } from '@birthmark/factory/order'
 import type { Clock, Entropy } from '@birthmark/foundation/kernel'
 
@@ -23,11 +23,8 @@ export interface Bench {
   readonly earlier: LedgerDevice | undefined
 }
 
-/** Tells whether a device has come to the end of what its order wants. */
-export function isFinished(
-  device: LedgerDevice | undefined,
-  order: { readonly locks: readonly LockTarget[] },
-): boolean {
-  if (device?.stage === 'made') return order.locks.length === 0
-  return device?.stage === 'locked' || device?.stage === 'shipped' || device?.stage === 'owner-changed'
+/** Tells whether a device at this stage has come to the end of what its order wants. */
+export function isFinished(stage: DeviceStage | undefined, order: { readonly locks: readonly LockTarget[] }): boolean {
+  if (stage === 'made') return order.locks.length === 0
+  return stage === 'locked' || stage === 'shipped' || stage === 'owner-changed'
 }

@@ -1,8 +1,20 @@
-/** Joins `parts` into one array of their total length, which is {@link shortLived}: what is kept is a `slice` of it. */
+/** Joins `parts` into one array of their total length. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  return fill(new Uint8Array(lengthOf(parts)), parts)
+}
+
+/** Does the same for something that is soon forgotten, see {@link shortLived}. */
+export function concatShortLived(...parts: readonly Uint8Array[]): Uint8Array {
+  return fill(shortLived(lengthOf(parts)), parts)
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
   let length = 0
   for (const part of parts) length += part.length
-  const whole = shortLived(length)
+  return length
+}
+
+function fill(whole: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
   let at = 0
   for (const part of parts) {
     whole.set(part, at)
@@ -14,7 +26,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 /**
  * Gives `count` zero bytes for something that is soon forgotten, a message or a frame. They are cut from a piece of
  * memory that lasts as long as any part of it: an array with memory of its own costs ten times as much to make and to
- * give back, and so does a view of a tiny one. What is kept is a `slice` of it.
+ * give back, and so does a view of a tiny one. What is kept is a `slice` of it; its `buffer` holds what others wrote.
  */
 export function shortLived(count: number): Uint8Array {
   if (count > PIECE_BYTES / 4) return new Uint8Array(count)

@@ -1,6 +1,6 @@
 /** What every place shares: faults, brands, clock and entropy as ports, the machine driver, log. Nothing of Node. */
 export { type Brand, days, type Instant, instant, later, type Millis, millis, seconds } from './brand.ts'
-export { concat, equalBytes, fromHex, shortLived, toHex, uint16 } from './bytes.ts'
+export { concat, concatShortLived, equalBytes, fromHex, shortLived, toHex, uint16 } from './bytes.ts'
 export {
   type Blame,
   Fault,

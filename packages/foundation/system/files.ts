@@ -78,7 +78,7 @@ export async function replaceFileInParts(
     await rm(draft, { force: true })
     const file = await open(draft, 'wx', options.mode ?? 0o600)
     try {
-      await file.writeFile(parts)
+      await file.writeFile(piecesOf(parts))
       await file.sync()
     } finally {
       await file.close()
@@ -89,6 +89,18 @@ export async function replaceFileInParts(
     discardDraft(draft)
     throw error instanceof Fault ? error : asFileFault(error, path)
   }
+}
+
+/** Joins small parts: each write is a call to the disk's threads, which costs more than a line of text does. */
+async function* piecesOf(parts: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  let piece = ''
+  for await (const part of parts) {
+    piece += part
+    if (piece.length < PIECE_CHARACTERS) continue
+    yield piece
+    piece = ''
+  }
+  if (piece !== '') yield piece
 }
 
 /** Removes a draft where that can be done; why it was not finished is what the caller must hear. */
@@ -173,6 +185,9 @@ export function asFileFault(error: unknown, path: string): Fault {
 function reasonOf(code: string | undefined): string {
   return REASONS.get(code ?? '') ?? code ?? 'the file system refused'
 }
+
+/** Characters that are written at once: large enough that the calls cost little, small enough for any memory. */
+const PIECE_CHARACTERS = 65_536
 
 /** What some of the system's error codes mean for a path. */
 const REASONS: ReadonlyMap<string, string> = new Map([

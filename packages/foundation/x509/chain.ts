@@ -1,8 +1,10 @@
 import type { Fault, Instant } from '../kernel/index.ts'
 import type { Certificate } from './certificate.ts'
+import { DerError } from './der.ts'
 import type { KeyUsage } from './extensions.ts'
 import { x509Fault } from './faults.ts'
 import { formatName } from './name.ts'
+import { NAME_CONSTRAINTS, nameConstraintsOf, nameNotPermitted } from './name-constraints.ts'
 
 /** Most certificates from leaf to anchor; those in use have two to four. */
 export const CHAIN_LENGTH_MAX = 8
@@ -28,12 +30,13 @@ export interface ChainRequest {
 }
 
 /**
- * Finds a path from a leaf to a trust anchor and verifies it (RFC 5280 §6.1, without name constraints, policy
- * constraints and revocation: a certificate that needs the former is refused, the latter is the caller's matter).
+ * Finds a path from a leaf to a trust anchor and verifies it (RFC 5280 §6.1, without policy constraints and revocation:
+ * a certificate that needs the former is refused, the latter is the caller's matter). Name constraints count for
+ * directory names, hosts, mailboxes, URIs and addresses; a CA with constraints of other kinds is refused.
  *
  * @throws `CERTIFICATE_NOT_YET_VALID`, `CERTIFICATE_EXPIRED`, `CRITICAL_EXTENSION_UNKNOWN`,
- * `CERTIFICATE_WRONG_PURPOSE`, `CERTIFICATE_NOT_A_CA`, `PATH_TOO_LONG`, `SIGNATURE_INVALID`, `CHAIN_UNTRUSTED`,
- * `CHAIN_INCOMPLETE`, `CHAIN_SEARCH_EXHAUSTED` (peer)
+ * `CERTIFICATE_WRONG_PURPOSE`, `CERTIFICATE_NOT_A_CA`, `PATH_TOO_LONG`, `NAME_NOT_PERMITTED`, `SIGNATURE_INVALID`,
+ * `CHAIN_UNTRUSTED`, `CHAIN_INCOMPLETE`, `CHAIN_SEARCH_EXHAUSTED` (peer)
  */
 export function verifyChain(request: ChainRequest): VerifiedChain {
   return VerifiedChain.verify(request)
@@ -161,6 +164,32 @@ const checkUnderstood: Check = (certificate) => {
   return oid === undefined ? undefined : x509Fault('CRITICAL_EXTENSION_UNKNOWN', { subject: nameOf(certificate), oid })
 }
 
+/** The same of an issuer, whose name constraints are understood: {@link checkNames} holds what is below to them. */
+const checkIssuerUnderstood: Check = (certificate) => {
+  const oid = certificate.extensionsNotUnderstood.find((each) => each !== NAME_CONSTRAINTS)
+  return oid === undefined ? undefined : x509Fault('CRITICAL_EXTENSION_UNKNOWN', { subject: nameOf(certificate), oid })
+}
+
+/** RFC 5280 §6.1.3 (b) and (c): a CA that was issued to itself, as when its key changes, is passed over. */
+const checkNames: Check = (issuer, below) => {
+  if (!issuer.extensionsNotUnderstood.includes(NAME_CONSTRAINTS)) return undefined
+  try {
+    const constraints = nameConstraintsOf(issuer)
+    if (constraints === undefined) return undefined
+    for (const [depth, certificate] of below.entries()) {
+      if (depth > 0 && certificate.issuerHash === certificate.subjectHash) continue
+      const name = nameNotPermitted(certificate, constraints)
+      const subject = nameOf(certificate)
+      if (name !== undefined) return x509Fault('NAME_NOT_PERMITTED', { subject, name, issuer: nameOf(issuer) })
+    }
+    return undefined
+  } catch (error) {
+    // A constraint, or a name under one, that cannot be judged is one that was not understood.
+    if (!(error instanceof DerError)) throw error
+    return x509Fault('CRITICAL_EXTENSION_UNKNOWN', { subject: nameOf(issuer), oid: NAME_CONSTRAINTS }, error)
+  }
+}
+
 /** RFC 5280 §4.2.1.3 and §4.2.1.12, read as OpenSSL does: anyExtendedKeyUsage does not stand for a TLS purpose. */
 const checkLeafPurpose: Check = (certificate, below, request) => {
   const { keyUsage } = certificate
@@ -189,7 +218,14 @@ const checkPathLength: Check = (certificate, below) => {
 }
 
 const LEAF_CHECKS: readonly Check[] = [checkValidity, checkUnderstood, checkLeafPurpose]
-const ISSUER_CHECKS: readonly Check[] = [checkValidity, checkUnderstood, checkCa, checkPathLength, checkExtendedPurpose]
+const ISSUER_CHECKS: readonly Check[] = [
+  checkValidity,
+  checkIssuerUnderstood,
+  checkCa,
+  checkPathLength,
+  checkExtendedPurpose,
+  checkNames,
+]
 
 /** Any of these is enough; which one TLS needs depends on the cipher suite (RFC 5280 §4.2.1.12). */
 const LEAF_KEY_USAGES: Readonly<Record<ChainPurpose, readonly KeyUsage[]>> = {

@@ -146,6 +146,12 @@ export const X509_FAULTS = {
     remedy: 'Use an issuer with CA:TRUE and, where key usage is present, keyCertSign.',
     spec: 'RFC 5280 §6.1.4 (k) and (n)',
   },
+  NAME_NOT_PERMITTED: {
+    blame: 'peer',
+    message: 'the certificate of {subject} has {name}, which the CA {issuer} may not certify',
+    remedy: 'Issue it from a CA whose name constraints hold that name, or leave the name out.',
+    spec: 'RFC 5280 §4.2.1.10 and §6.1.3 (b) and (c)',
+  },
   PATH_TOO_LONG: {
     blame: 'peer',
     message: 'more CAs stand below {subject} than its path length {pathLength} allows',

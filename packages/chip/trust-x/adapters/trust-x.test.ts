@@ -244,6 +244,20 @@ test('after close every command is refused and none was executed', async () => {
   await refuses(element.random(8), 'TRUST_X_COMMAND_LOST', 'no')
 })
 
+test('a chip that does not open leaves its bus closed', async () => {
+  let closed = 0
+  const bus = {
+    write: () => Promise.resolve(),
+    read: (count: number) => Promise.resolve(new Uint8Array(count)),
+    close: () => {
+      closed += 1
+      return Promise.resolve()
+    },
+  }
+  await refuses(TrustX.open(bus), 'TRUST_X_COMMAND_LOST', 'no')
+  assert.equal(closed, 1)
+})
+
 /** The TLS 1.2 pseudo-random function, by Node. */
 function pSha256(secret: Uint8Array, seed: Uint8Array, count: number): Uint8Array {
   const hmac = (data: Uint8Array): Buffer => createHmac('sha256', secret).update(data).digest()

@@ -47,7 +47,13 @@ export class TrustX extends TrustXDriver implements SecureElement {
    */
   static async open(bus: I2cMaster, options: TrustXOptions = {}): Promise<TrustX> {
     const chip = new TrustX(bus, { clock: systemClock, timers: systemTimers, ...options })
-    await chip.connect()
+    try {
+      await chip.connect()
+    } catch (error) {
+      // Nobody else can close it now, and a socket that stays open keeps the process from ending.
+      await bus.close()
+      throw error
+    }
     return chip
   }
 

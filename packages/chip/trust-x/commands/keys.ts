@@ -1,4 +1,4 @@
-import { concat } from '@birthmark/foundation/kernel'
+import { concatShortLived } from '@birthmark/foundation/kernel'
 import { encodeField } from '../apdu.ts'
 import { bitStringPoint, certificateKey } from '../certificate-key.ts'
 import type { ChipState, PrivateKey } from '../chip-state.ts'
@@ -20,7 +20,10 @@ export function genKeyPair(chip: ChipState, param: number, data: Uint8Array): Ou
   if (exported !== undefined) {
     if (fields.size !== 1 || exported.length !== 0) return CHIP_ERROR.INVALID_FIELD
     const { scalar, point } = newKey(chip, curve)
-    return concat(encodeField(0x01, writeShort(DER.OCTET_STRING, scalar)), encodeField(0x02, bitString(point)))
+    return concatShortLived(
+      encodeField(0x01, writeShort(DER.OCTET_STRING, scalar)),
+      encodeField(0x02, bitString(point)),
+    )
   }
   const oid = oidIn(fields.get(FIELD.OID))
   const [bits = 0] = usage ?? []
@@ -88,7 +91,7 @@ export function signWith(chip: ChipState, oid: number, key: PrivateKey, digest: 
   if (OBJECTS.get(oid)?.kind === 'key') chip.noteKeyUse()
   chip.curveBytes = key.curve.bytes
   const { r, s } = chip.crypto.sign(key.curve.name, key.scalar, digest)
-  return concat(writeInteger(r), writeInteger(s))
+  return concatShortLived(writeInteger(r), writeInteger(s))
 }
 
 function newKey(chip: ChipState, curve: Curve): ReturnType<ChipState['crypto']['generateKey']> {
@@ -134,7 +137,7 @@ function givenPublicKey(
 }
 
 function bitString(point: Uint8Array): Uint8Array {
-  return writeShort(DER.BIT_STRING, concat(Uint8Array.of(0), point))
+  return writeShort(DER.BIT_STRING, concatShortLived(Uint8Array.of(0), point))
 }
 
 const FIELD = {

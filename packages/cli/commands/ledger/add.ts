@@ -4,7 +4,7 @@ import { silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { type Signer, SoftwareSigner } from '@birthmark/foundation/x509'
 import { type Output, processOutput } from '../../output.ts'
-import { readInput, readPassphrase } from '../ca-folder.ts'
+import { namedFile, readInput, readPassphrase } from '../ca-folder.ts'
 
 /** The key that an entry is signed with. */
 interface KeyFlags {
@@ -59,7 +59,7 @@ async function withLedger(
 
 /** A ledger that is not there is not made here: it would be the wrong one. */
 async function writerNameOf(path: string, signer: Signer): Promise<string> {
-  const { view, close } = await viewLedger(path)
+  const { view, close } = await viewLedger(namedFile(path))
   const writer = view.writers.get(keyIdOf(signer.publicKey))
   await close()
   if (writer === undefined) throw ledgerFault('LEDGER_WRITER_UNKNOWN', { path, name: keyIdOf(signer.publicKey) })

@@ -11,7 +11,7 @@ import { parseMakerKey } from '@birthmark/factory/order'
 import { replaceFile } from '@birthmark/foundation/system'
 import { SoftwareSigner } from '@birthmark/foundation/x509'
 import { processOutput } from '../../output.ts'
-import { caFault, readInput, readPassphrase } from '../ca-folder.ts'
+import { caFault, namedFile, readInput, readPassphrase } from '../ca-folder.ts'
 
 /** `birthmark ledger checkpoint`. @throws `CHECKPOINT_INVALID`, and the faults of ledgers */
 export async function checkpointCommand(
@@ -20,7 +20,7 @@ export async function checkpointCommand(
 ): Promise<void> {
   const output = processOutput({ json: flags.json === true })
   const { out, since, consistencyOut } = flags
-  const { view, close } = await viewLedger(path)
+  const { view, close } = await viewLedger(namedFile(path))
   try {
     const checkpoint = await checkpointOf(view)
     if (since !== undefined) {

@@ -2,7 +2,7 @@ import { checkProof, proveDevice, readCheckpoint, viewLedger } from '@birthmark/
 import { parseMakerKey } from '@birthmark/factory/order'
 import { replaceFile } from '@birthmark/foundation/system'
 import { processOutput } from '../../output.ts'
-import { readInput } from '../ca-folder.ts'
+import { namedFile, readInput } from '../ca-folder.ts'
 
 /** `birthmark ledger prove`. @throws `LEDGER_DEVICE_UNKNOWN`, `CHECKPOINT_INVALID`, and the faults of ledgers */
 export async function proveCommand(
@@ -12,7 +12,7 @@ export async function proveCommand(
 ): Promise<void> {
   const output = processOutput({ json: flags.json === true })
   const { out, checkpoint } = flags
-  const { view, close } = await viewLedger(path)
+  const { view, close } = await viewLedger(namedFile(path))
   try {
     const against = checkpoint === undefined ? undefined : readCheckpoint(readInput(checkpoint))
     const proof = await proveDevice(view, uid, against)

@@ -1,5 +1,6 @@
 import { DEVICE_STAGES, type LedgerRecord, ledgerFault, viewLedger } from '@birthmark/factory/ledger'
 import { processOutput } from '../../output.ts'
+import { namedFile } from '../ca-folder.ts'
 
 /** `birthmark ledger list`. @throws the faults of ledgers and files */
 export async function listCommand(
@@ -18,7 +19,7 @@ export async function listCommand(
     throw ledgerFault('LEDGER_STAGE_UNKNOWN', { stage: flags.stage })
   const { order, limit } = flags
   const filter = { ...(order !== undefined && { order }), ...(stage !== undefined && { stage }) }
-  const { view, close } = await viewLedger(path)
+  const { view, close } = await viewLedger(namedFile(path))
   try {
     let { after } = flags
     for (let left = limit; left > 0; ) {
@@ -39,7 +40,7 @@ export async function listCommand(
 /** `birthmark ledger show`. @throws `LEDGER_DEVICE_UNKNOWN`, and the faults of ledgers and files */
 export async function showCommand(path: string, uid: string, flags: { readonly json?: boolean }): Promise<void> {
   const output = processOutput({ json: flags.json === true })
-  const { view, close } = await viewLedger(path)
+  const { view, close } = await viewLedger(namedFile(path))
   try {
     const entries = await view.entriesOf(uid)
     if (entries.length === 0) throw ledgerFault('LEDGER_DEVICE_UNKNOWN', { uid })

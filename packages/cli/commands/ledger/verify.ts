@@ -2,7 +2,7 @@ import { ledgerFault, readCheckpoint, verifyLedger } from '@birthmark/factory/le
 import { parseManifest } from '@birthmark/factory/manifest'
 import { parseMakerKey } from '@birthmark/factory/order'
 import { processOutput } from '../../output.ts'
-import { readInput } from '../ca-folder.ts'
+import { namedFile, readInput } from '../ca-folder.ts'
 
 /** `birthmark ledger verify`. @throws `LEDGER_DAMAGED`, and the faults of what it is compared with */
 export async function verifyCommand(
@@ -17,7 +17,7 @@ export async function verifyCommand(
 ): Promise<void> {
   const output = processOutput({ json: flags.json === true })
   const { manifest, checkpoint, writerKey, witnessKey } = flags
-  const verdict = await verifyLedger(path, {
+  const verdict = await verifyLedger(namedFile(path), {
     ...(manifest !== undefined && { head: parseManifest(readInput(manifest)).ledger }),
     ...(checkpoint !== undefined && { checkpoint: readCheckpoint(readInput(checkpoint)) }),
     ...(writerKey !== undefined && { founder: parseMakerKey(readInput(writerKey)) }),

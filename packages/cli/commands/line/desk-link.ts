@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectDesk, Desk } from '@birthmark/factory/desk'
 import { faults, type Log, type Raise, silentLog } from '@birthmark/foundation/kernel'
-import { replaceFile, systemClock, systemEntropy } from '@birthmark/foundation/system'
-import { SoftwareSigner } from '@birthmark/foundation/x509'
-import { caFault, readInput, readPassphrase, withAuthority } from '../ca-folder.ts'
+import { systemClock, systemEntropy } from '@birthmark/foundation/system'
+import { withAuthority } from '../ca-folder.ts'
+import { openDeskKey } from './desk-signing.ts'
 
 export const DESK_LINK_FAULTS = {
   LINE_AUTHORITY_NOT_NAMED: {
@@ -58,29 +57,23 @@ export async function withOpenDesk<Value>(
 ): Promise<Value> {
   const flags = { data: folder, ...(passphraseFile !== undefined && { passphraseFile }) }
   return withAuthority(flags, log, async (authority) => {
-    const desk = await Desk.open({
-      path: join(folder, 'desk.jsonl'),
-      authority,
-      signer: await openDeskKey(folder, passphraseFile),
-      clock: systemClock,
-      entropy: systemEntropy,
-      log,
-    })
+    const key = await openDeskKey(folder, passphraseFile)
     try {
-      return await work(desk)
+      const desk = await Desk.open({
+        path: join(folder, 'desk.jsonl'),
+        authority,
+        signer: key.signer,
+        clock: systemClock,
+        entropy: systemEntropy,
+        log,
+      })
+      try {
+        return await work(desk)
+      } finally {
+        await desk.close()
+      }
     } finally {
-      await desk.close()
+      await key.close()
     }
   })
-}
-
-/** Opens the key that signs allotments; made when absent, under the passphrase of the authority. */
-export async function openDeskKey(folder: string, passphraseFile: string | undefined): Promise<SoftwareSigner> {
-  if (passphraseFile === undefined) throw caFault('CA_PASSPHRASE_NOT_NAMED')
-  const passphrase = readPassphrase(passphraseFile)
-  const path = join(folder, 'desk.key.pem')
-  if (existsSync(path)) return SoftwareSigner.fromEncryptedPem(readInput(path), passphrase)
-  const signer = await SoftwareSigner.generate('ecdsa-p256-sha256')
-  replaceFile(path, signer.toEncryptedPem(passphrase))
-  return signer
 }

@@ -5,7 +5,8 @@ import { replaceFile, systemClock } from '@birthmark/foundation/system'
 import { toPem } from '@birthmark/foundation/x509'
 import { processOutput } from '../../output.ts'
 import { listenForStop } from '../../signals.ts'
-import { openDeskKey, withOpenDesk } from './desk-link.ts'
+import { withOpenDesk } from './desk-link.ts'
+import { deskPublicKey, placeDeskKey } from './desk-signing.ts'
 
 interface DeskCommandFlags {
   readonly authority: string
@@ -28,9 +29,12 @@ export async function deskCommand(flags: DeskCommandFlags & { readonly socket: s
 }
 
 /** `birthmark line desk-key`: writes the public key that allotments are signed with. */
-export async function deskKeyCommand(flags: DeskCommandFlags & { readonly out: string }): Promise<void> {
+export async function deskKeyCommand(
+  flags: DeskCommandFlags & { readonly out: string; readonly key?: string },
+): Promise<void> {
   const output = processOutput({ json: flags.json === true })
-  const { publicKey } = await openDeskKey(flags.authority, flags.passphraseFile)
+  if (flags.key !== undefined) await placeDeskKey(flags.authority, flags.key)
+  const publicKey = await deskPublicKey(flags.authority, flags.passphraseFile)
   replaceFile(flags.out, toPem('PUBLIC KEY', publicKey), { mode: 0o644 })
   output.json({ publicKey: flags.out, id: keyIdOf(publicKey) })
   if (!output.jsonWanted) output.say(`Give ${flags.out} to stations that work offline.`)

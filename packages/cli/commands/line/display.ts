@@ -20,22 +20,60 @@ export interface DisplayOptions {
   readonly parallel: number
   /** Whether machines want an event for each step as well. */
   readonly steps: boolean
+  /** Where the elements are, in the order in which they are put in; absent where they are nowhere, as virtual ones. */
+  readonly places?: readonly string[]
 }
 
 /** Gives sockets and totals that are drawn anew on a terminal, plain lines elsewhere, and JSON lines for machines. */
 export function lineDisplay(options: DisplayOptions): LineDisplay {
   const { output } = options
-  if (output.jsonWanted) return { take: (event) => tellMachine(event, options), done: () => undefined }
-  return output.terminal ? new Screen(options) : new PlainLines(options)
+  const places = new Places(options.places ?? [])
+  const display = output.jsonWanted
+    ? { take: (event: LineProgress) => tellMachine(event, options, places), done: () => undefined }
+    : output.terminal
+      ? new Screen(options, places)
+      : new PlainLines(options, places)
+  return {
+    take: (event) => {
+      places.follow(event)
+      display.take(event)
+    },
+    done: () => display.done(),
+  }
 }
 
-function tellMachine(event: LineProgress, { output, steps }: DisplayOptions): void {
+/** Knows where the element in each socket is: one that does not open has no number by which to find it. */
+class Places {
+  readonly #names: readonly string[]
+  readonly #bySocket = new Map<number, string>()
+  #opened = 0
+
+  constructor(names: readonly string[]) {
+    this.#names = names
+  }
+
+  /** Elements are opened in the order in which they are put in. */
+  follow(event: LineProgress): void {
+    if (event.event !== 'step' || event.step !== 'open') return
+    const name = this.#names[this.#opened]
+    this.#opened += 1
+    if (name !== undefined) this.#bySocket.set(event.socket, name)
+  }
+
+  of({ socket }: LineProgress): { readonly place?: string } {
+    const place = this.#bySocket.get(socket)
+    return place === undefined ? {} : { place }
+  }
+}
+
+function tellMachine(event: LineProgress, { output, steps }: DisplayOptions, places: Places): void {
+  const place = places.of(event)
   if (event.event === 'step') {
-    if (steps) output.json(event)
+    if (steps) output.json({ ...event, ...place })
     return
   }
   const { result, ...rest } = event
-  output.json({ ...rest, ...result, steps: Object.fromEntries(result.steps) })
+  output.json({ ...rest, ...place, ...result, steps: Object.fromEntries(result.steps) })
 }
 
 /** Rate, yield and time left, from what has happened since the start. */
@@ -77,11 +115,13 @@ class Screen implements LineDisplay {
   readonly #sockets: readonly SingleBar[]
   readonly #pace: Pace
   readonly #output: Output
+  readonly #places: Places
 
-  constructor(options: DisplayOptions) {
+  constructor(options: DisplayOptions, places: Places) {
     const { total, parallel, output } = options
     this.#pace = new Pace(options)
     this.#output = output
+    this.#places = places
     this.#bars = new MultiBar(
       { stream: process.stderr, hideCursor: true, clearOnComplete: false, fps: 8, format: SOCKET_FORMAT },
       Presets.shades_classic,
@@ -105,9 +145,10 @@ class Screen implements LineDisplay {
     }
     const { result } = event
     this.#pace.count(event)
-    row?.update(PERSONALISATION_STEPS.length, { step: result.outcome, uid: short(result.uid) })
+    const { place = '' } = this.#places.of(event)
+    row?.update(PERSONALISATION_STEPS.length, { step: result.outcome, uid: short(result.uid) || place })
     this.#whole.update(this.#pace.made, this.#pace.text())
-    if ('reason' in result) this.#bars.log(`${failureLine(result)}\n`)
+    if ('reason' in result) this.#bars.log(`${failureLine(result, this.#places.of(event))}\n`)
   }
 
   done(): void {
@@ -121,18 +162,20 @@ class PlainLines implements LineDisplay {
   readonly #output: Output
   readonly #total: number
   readonly #pace: Pace
+  readonly #places: Places
 
-  constructor(options: DisplayOptions) {
+  constructor(options: DisplayOptions, places: Places) {
     this.#output = options.output
     this.#total = options.total
     this.#pace = new Pace(options)
+    this.#places = places
   }
 
   take(event: LineProgress): void {
     if (event.event !== 'device') return
     const { result } = event
     this.#pace.count(event)
-    if ('reason' in result) this.#output.say(failureLine(result))
+    if ('reason' in result) this.#output.say(failureLine(result, this.#places.of(event)))
     const { made } = this.#pace
     const each = Math.ceil(this.#total / LINES)
     if (result.outcome !== 'made' || (made % each !== 0 && made !== this.#total)) return
@@ -145,14 +188,18 @@ class PlainLines implements LineDisplay {
   }
 }
 
-function failureLine(result: {
-  readonly uid: string | undefined
-  readonly step: PersonalisationStep
-  readonly outcome: string
-  readonly reason: { readonly code: string; readonly message: string; readonly remedy: string }
-}): string {
+function failureLine(
+  result: {
+    readonly uid: string | undefined
+    readonly step: PersonalisationStep
+    readonly outcome: string
+    readonly reason: { readonly code: string; readonly message: string; readonly remedy: string }
+  },
+  { place }: { readonly place?: string },
+): string {
   const { uid = 'an element without a number', step, outcome, reason } = result
-  return `  ${uid} ${outcome} at ${step}: ${reason.message} (${reason.code}). ${reason.remedy}`
+  const element = place === undefined ? uid : `${uid} at ${place}`
+  return `  ${element}: ${outcome} in ${step}: ${reason.message} (${reason.code}). ${reason.remedy}`
 }
 
 function stepNumber(step: PersonalisationStep): number {

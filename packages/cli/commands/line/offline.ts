@@ -89,9 +89,11 @@ export async function syncCommand(flags: SyncFlags): Promise<void> {
   const offline = await openOffline(flags)
   try {
     const { issued, refused, account } = await withSession(flags, async (session) => {
-      const result = await offline.sync(session)
+      // What was scrapped under another allotment, or with the authority at hand, is no part of this account.
+      const scrapped = (await scrappedOf(flags.data, order)).filter((uid) => offline.knows(uid))
+      const result = await offline.sync(session, new Set(scrapped))
       const isDone = flags.settle === true && result.refused.length === 0
-      const settled = isDone ? await session.settle(id, await scrappedOf(flags.data, order)) : undefined
+      const settled = isDone ? await session.settle(id, scrapped) : undefined
       return { ...result, account: settled }
     })
     output.json({ issued, refused, ...(account !== undefined && { account }) })

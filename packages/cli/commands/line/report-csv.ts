@@ -19,9 +19,9 @@ export function reportCsv({ lots, stations, steps }: LineReport): string {
       ]),
     ),
     table(
-      ['lot', 'station', 'key', 'begun', 'made', 'locked', 'scrapped'],
-      stations.map(({ order, name, station, begun, made, locked, scrapped }) => {
-        return [order, name, station, begun, made, locked, scrapped]
+      ['lot', 'station', 'key', 'begun', 'made', 'locked', 'scrapped', 'built', 'lost', 'connected'],
+      stations.map(({ order, name, station, begun, made, locked, scrapped, built, lost, connected }) => {
+        return [order, name, station, begun, made, locked, scrapped, built, lost, connected]
       }),
     ),
     table(

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { viewLedger } from '@birthmark/factory/ledger'
 import { type LineReport, parseRun, type RunRecord, reportLine } from '@birthmark/factory/line'
-import { replaceFile } from '@birthmark/foundation/system'
+import { replaceFile, systemClock } from '@birthmark/foundation/system'
 import { type Output, processOutput } from '../../output.ts'
+import { tableLines } from '../../table.ts'
 import { caFault, readInput } from '../ca-folder.ts'
 import { reportCsv } from './report-csv.ts'
 import { reportPage } from './report-page.ts'
@@ -29,7 +30,7 @@ export async function reportCommand(flags: {
       ...(connected !== undefined && { connected: fingerprintsIn(connected) }),
     })
     if (csv !== undefined) replaceFile(csv, reportCsv(report), { mode: 0o644 })
-    if (html !== undefined) replaceFile(html, reportPage(report), { mode: 0o644 })
+    if (html !== undefined) replaceFile(html, reportPage(report, systemClock.now()), { mode: 0o644 })
     output.json(report)
     if (!output.jsonWanted) say(report, output)
   } finally {
@@ -51,28 +52,72 @@ async function* fingerprintsIn(path: string): AsyncGenerator<string> {
   }
 }
 
-function say({ lots, stations, steps, reasons }: LineReport, output: Output): void {
-  const number = (value: number | undefined): string => String(value ?? '-').padStart(11)
-  output.say(`lot                    ${LOT_COLUMNS.map((column) => column.padStart(11)).join('')}`)
-  for (const lot of lots) {
-    const { ordered, built, scrapped, lost, neverBuilt, shipped, revoked, connected } = lot
-    const values = [ordered, built, scrapped, lost, neverBuilt, shipped, revoked, connected]
-    output.say(`${lot.order.padEnd(23)}${values.map(number).join('')}`)
-  }
-  output.say()
-  output.say(
-    `station, lot           ${['begun', 'made', 'locked', 'scrapped'].map((column) => column.padStart(11)).join('')}`,
+function say(report: LineReport, output: Output): void {
+  const lots = report.lots.map((lot) => ({ ...lot, lot: lot.order }))
+  show(output, LOT_COLUMNS, lots)
+  const stations = report.stations.map((station) => ({
+    ...station,
+    lot: station.order,
+    key: station.station.slice(0, 16),
+  }))
+  show(output, STATION_COLUMNS, stations)
+  const steps = report.steps.filter(({ entered }) => entered > 0)
+  show(
+    output,
+    STEP_COLUMNS,
+    steps.map((step) => ({
+      ...step,
+      lot: step.order,
+      yield: `${(100 * step.yield).toFixed(1)} %`,
+      mean: step.mean.toFixed(1),
+    })),
   )
-  for (const { order, name, begun, made, locked, scrapped } of stations) {
-    output.say(`${`${name}, ${order}`.padEnd(23)}${[begun, made, locked, scrapped].map(number).join('')}`)
-  }
-  output.say()
-  output.say('step                       entered     failed      yield    mean ms longest ms')
-  for (const { order, step, entered, failed, yield: share, mean, longest } of steps) {
-    const values = [String(entered), String(failed), `${(100 * share).toFixed(1)} %`, mean.toFixed(1), String(longest)]
-    output.say(`${`${step}, ${order}`.padEnd(23)}${values.map((value) => value.padStart(11)).join('')}`)
-  }
-  for (const [code, count] of Object.entries(reasons)) output.say(`  ${String(count).padStart(6)}  ${code}`)
+  const reasons = Object.entries(report.reasons).map(([code, count]) => ({ code, count }))
+  show(output, REASON_COLUMNS, reasons)
 }
 
-const LOT_COLUMNS = ['ordered', 'built', 'scrapped', 'lost', 'never built', 'shipped', 'revoked', 'connected']
+/** A table with its heading and an empty line after it; nothing of a table without rows. */
+function show(
+  output: Output,
+  columns: Readonly<Record<string, string>>,
+  rows: readonly Readonly<Record<string, unknown>>[],
+): void {
+  if (rows.length === 0) return
+  for (const line of tableLines(columns, rows)) output.say(line)
+  output.say()
+}
+
+const LOT_COLUMNS = {
+  lot: 'Lot',
+  product: 'Product',
+  ordered: 'Ordered',
+  built: 'Built',
+  scrapped: 'Scrapped',
+  revoked: 'Revoked',
+  lost: 'Lost',
+  neverBuilt: 'Never built',
+  shipped: 'Shipped',
+  connected: 'Connected',
+}
+const STATION_COLUMNS = {
+  name: 'Station',
+  key: 'Key',
+  lot: 'Lot',
+  begun: 'Begun',
+  made: 'Made',
+  locked: 'Locked',
+  scrapped: 'Scrapped',
+  built: 'Built',
+  lost: 'Lost',
+  connected: 'Connected',
+}
+const STEP_COLUMNS = {
+  step: 'Step',
+  lot: 'Lot',
+  entered: 'Entered',
+  failed: 'Failed',
+  yield: 'Yield',
+  mean: 'Mean ms',
+  longest: 'Longest ms',
+}
+const REASON_COLUMNS = { code: 'Reason', count: 'Elements' }

@@ -5,7 +5,7 @@ import { faults, type Raise } from '@birthmark/foundation/kernel'
 import { makeFolder, readTextFile, replaceFile } from '@birthmark/foundation/system'
 import { type Signer, SoftwareSigner, toPem } from '@birthmark/foundation/x509'
 import { processOutput } from '../../output.ts'
-import { readInput, readPassphrase } from '../ca-folder.ts'
+import { readInput, readPassphrase, writeNewKey } from '../ca-folder.ts'
 
 export const STATION_KEY_FAULTS = {
   STATION_PASSPHRASE_NOT_NAMED: {
@@ -69,7 +69,7 @@ export async function stationKeyCommand(flags: {
 
 async function makeKey(path: string, passphrase: string): Promise<SoftwareSigner> {
   const signer = await SoftwareSigner.generate('ecdsa-p256-sha256')
-  replaceFile(path, signer.toEncryptedPem(passphrase))
+  writeNewKey(path, signer.toEncryptedPem(passphrase))
   return signer
 }
 

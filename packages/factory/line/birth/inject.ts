@@ -49,7 +49,7 @@ export async function injectIdentity(uid: string, options: InjectionOptions): Pr
   if (earlier !== undefined && earlier.order !== order.id) {
     throw lineFault('DEVICE_OF_OTHER_ORDER', { uid, order: earlier.order })
   }
-  if (isFinished(earlier, order)) return { outcome: 'made-before', uid, fingerprint: earlier?.fingerprint ?? '' }
+  if (isFinished(earlier?.stage, order)) return { outcome: 'made-before', uid, fingerprint: earlier?.fingerprint ?? '' }
 
   const key = draftOf(uid, drafts)
   const signer = signerOf(key)
