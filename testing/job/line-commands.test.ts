@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -175,6 +176,50 @@ async function assertReported(file: Place['file'], connected: readonly string[])
   for (const script of scripts.slice(1)) assert.doesNotThrow(() => new Script(script))
   assert.doesNotMatch(page.replace(scripts[1] ?? '', ''), /https?:/)
 }
+
+test('keys that were made elsewhere are certified and packed, and never exchanged', async (t) => {
+  const { file, where } = await place(t, { count: 3, locks: [] })
+  const numbers = ['0a1b2c3d01', '0a1b2c3d02']
+  const order = [...where(''), '--work-order', file('order.json')]
+  const out = ['--as', 'pem', '--out', file('img'), '--devices', file('numbers.txt'), '--keys', file('keys')]
+  const pack = ['line', 'pack', ...order, ...out]
+  const key = (): string => generateKeyPairSync('ec', PEM_P256).privateKey
+  mkdirSync(file('keys'))
+  for (const uid of numbers) writeFileSync(file(`keys/${uid}.key.pem`), key())
+  writeFileSync(file('numbers.txt'), `${numbers.join('\n')}\n`)
+  const made = await json(pack)
+  assert.deepEqual(
+    made.map(({ outcome }) => outcome),
+    ['made', 'made'],
+  )
+  const packed = createPublicKey(readFileSync(file(`img/${numbers[0]}.pem`)))
+  assert.ok(packed.equals(createPublicKey(readFileSync(file(`keys/${numbers[0]}.key.pem`)))))
+
+  writeFileSync(file('numbers.txt'), '0a1b2c3d03\n')
+  await failsPlainly(pack, { code: 'LINE_DEVICE_KEY_UNUSABLE', says: /there is no file \S+0a1b2c3d03\.key\.pem/ })
+  writeFileSync(file('keys/0a1b2c3d03.key.pem'), 'no key')
+  await failsPlainly(pack, { code: 'LINE_DEVICE_KEY_UNUSABLE', says: /holds no private key that opens/ })
+  writeFileSync(file('keys/0a1b2c3d03.key.pem'), generateKeyPairSync('ed25519', PEM).privateKey)
+  await failsPlainly(pack, { code: 'LINE_DEVICE_KEY_UNUSABLE', says: /none of P-256/ })
+  // Begun, and interrupted before anything was packed.
+  mkdirSync(file('line/drafts'), { recursive: true })
+  const draft = generateKeyPairSync('ec', PEM_P256).privateKey
+  const sealed = {
+    format: 'pem',
+    type: 'pkcs8',
+    cipher: 'aes-256-cbc',
+    passphrase: readFileSync(file('pass'), 'utf8').trim(),
+  } as const
+  writeFileSync(file('line/drafts/0a1b2c3d03.key.pem'), createPrivateKey(draft).export(sealed))
+  writeFileSync(file('keys/0a1b2c3d03.key.pem'), key())
+  await failsPlainly(pack, { code: 'LINE_DEVICE_KEY_UNUSABLE', says: /begun with another key/ })
+})
+
+const PEM = {
+  publicKeyEncoding: { format: 'pem', type: 'spki' },
+  privateKeyEncoding: { format: 'pem', type: 'pkcs8' },
+} as const
+const PEM_P256 = { ...PEM, namedCurve: 'P-256' } as const
 
 test('credentials are packed for parts, sealed for a recipient, and a batch has one claim', async (t) => {
   const { file, where, key } = await place(t, { count: 2, locks: [] })

@@ -98,6 +98,34 @@ test('an I2C bus that is not there fails its element, and is named', async (t) =
   })
 })
 
+test('elements that do not open are told by where they are, and the command ends', async (t) => {
+  const { run, file } = await place(t)
+  const faulty = ['--chip', file('a.chip'), '--socket', file('a.sock'), '--fault', 'lost=1', '--seed', '1']
+  const chip = startBirthmark(['chip', 'serve', ...faulty, '--json'])
+  await chip.said(/"ready":true/)
+  const nobody = file('nobody.sock')
+  const { status, stdout } = await runBirthmark([
+    ...run('--sockets', file('a.sock'), nobody, '--parallel', '1'),
+    '--json',
+  ])
+  const devices = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .filter(({ event }) => event === 'device')
+  assert.equal(status, 1)
+  assert.deepEqual(
+    devices.map(({ place: at, step, reason }) => [at, step, reason.code]),
+    [
+      [file('a.sock'), 'open', 'TRUST_X_COMMAND_LOST'],
+      [nobody, 'open', 'I2C_BUS_UNREACHABLE'],
+    ],
+  )
+  const { stderr } = await runBirthmark(run('--sockets', nobody))
+  assert.match(stderr, /an element without a number at \S+nobody\.sock: failed in open: no chip bus/)
+  await stopsInOrder(chip)
+})
+
 test('the manifest is signed when a key is given, and only its pinned signer is believed', async (t) => {
   const { run, file } = await place(t)
   const signer = await SoftwareSigner.generate('ecdsa-p384-sha384')

@@ -33,7 +33,8 @@ export const LINE_COMMAND_FAULTS = {
   },
   LINE_DEVICES_FAILED: {
     blame: 'operator',
-    message: '{failed} devices failed and {scrapped} were scrapped; {finished} of {count} are finished',
+    message:
+      'not every element became a device: {failed} failed, {scrapped} scrapped; {finished} of {count} are finished',
     remedy: 'Look at the reasons above, mend their cause, and run the command again: it goes on where it stopped.',
   },
 } as const

@@ -78,6 +78,7 @@ function pack(): Command {
   return withPackage(withOrder(new Command('pack')))
     .description('Make keys and certificates for parts that cannot make their own, and pack them for each device.')
     .requiredOption('--devices <file>', "the devices' numbers, one per line")
+    .option('--keys <folder>', 'keys that were made elsewhere, NUMBER.key.pem (P-256, PEM); default: made here')
     .addHelpText(
       'after',
       '\nExample:\n  birthmark line pack --work-order ./order.json --authority ./ca --passphrase-file ./ca.pass' +

@@ -12,7 +12,7 @@ export const DESK_SIGNING_FAULTS = {
     blame: 'operator',
     message: "allotments are signed with the desk's own key, and nothing was named that opens or makes it",
     remedy:
-      "Add --passphrase-file FILE for a key in the folder, or put it into a module: 'birthmark line desk-key --key URI'.",
+      'Add --passphrase-file FILE for a key in the folder, or put it into a module: birthmark line desk-key --key URI.',
   },
   DESK_KEY_ALREADY_THERE: {
     blame: 'operator',

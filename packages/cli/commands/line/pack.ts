@@ -1,5 +1,4 @@
 import { createPrivateKey } from 'node:crypto'
-import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ELEMENT_UID, Ledger } from '@birthmark/factory/ledger'
 import {
@@ -8,7 +7,6 @@ import {
   type CredentialForm,
   claimNumber,
   DeskClient,
-  type DraftKeys,
   injectIdentity,
   openSealedFiles,
   packCredential,
@@ -16,10 +14,11 @@ import {
 } from '@birthmark/factory/line'
 import { openWorkOrder, parseMakerKey } from '@birthmark/factory/order'
 import { faults, type Raise, silentLog } from '@birthmark/foundation/kernel'
-import { makeFolder, readTextFile, replaceFile, systemClock, systemEntropy } from '@birthmark/foundation/system'
+import { makeFolder, replaceFile, systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { processOutput } from '../../output.ts'
 import { readInput, readPassphrase } from '../ca-folder.ts'
 import { type DeskFlags, withDesk } from './desk-link.ts'
+import { draftsIn } from './draft-keys.ts'
 import { openStation, type StationFlags } from './station.ts'
 
 export const PACK_FAULTS = {
@@ -37,6 +36,7 @@ interface PackFlags extends DeskFlags, StationFlags {
   readonly out: string
   readonly as: string
   readonly recipientKey?: string
+  readonly keys?: string
   readonly json?: boolean
 }
 
@@ -86,7 +86,7 @@ async function packAll(flags: PackFlags, birth: 'injected' | 'image', uids: read
         const files: string[] = []
         const result = await injectIdentity(uid, {
           station: { order, authority, ledger, ...ports },
-          drafts: draftsIn(join(data, 'drafts'), passphraseOf(flags)),
+          drafts: draftsIn(join(data, 'drafts'), passphraseOf(flags), flags.keys),
           birth,
           deliver: async (credential) => {
             files.push(...writeFiles(out, sealed(uid, packCredential(credential, form), recipient)))
@@ -112,30 +112,6 @@ function writeFiles(folder: string, files: readonly CredentialFile[]): string[] 
     replaceFile(join(folder, name), content)
     return join(folder, name)
   })
-}
-
-/** Drafts are encrypted under the passphrase of the station's key, and gone when their device is on record. */
-function draftsIn(folder: string, passphrase: string): DraftKeys {
-  const file = (uid: string): string => join(makeFolder(folder), `${uid}.key.pem`)
-  return {
-    load: (uid) => {
-      const pem = readTextFile(file(uid))
-      if (pem === undefined) return undefined
-      return createPrivateKey({ key: pem, passphrase }).export({ format: 'pem', type: 'pkcs8' }).toString()
-    },
-    save: (uid, key) => {
-      const encrypted = createPrivateKey(key).export({
-        format: 'pem',
-        type: 'pkcs8',
-        cipher: 'aes-256-cbc',
-        passphrase,
-      })
-      replaceFile(file(uid), encrypted)
-    },
-    remove: (uid) => {
-      if (existsSync(file(uid))) rmSync(file(uid))
-    },
-  }
 }
 
 function passphraseOf({ stationPassphraseFile, passphraseFile }: StationFlags): string {
