@@ -21,7 +21,7 @@ import { SoftwareSigner } from '@birthmark/foundation/x509'
  * needs, through node:crypto, in the same run. Making the blank chips is not counted. The second figure of each side
  * is per second of CPU time of the whole process, helper threads included: what one core does when others want it too.
  *
- *     node bench/line.ts
+ *     node bench/line.ts                       with `taskset -c 0` before it: all on one core
  *     node bench/line.ts --devices 1000000     so many in one run, and their memory; some 5 KB of disk each
  */
 
@@ -200,7 +200,10 @@ const TOLD_COUNT = 20
 if (import.meta.main) {
   const { values } = parseArgs({ options: { devices: { type: 'string' } } })
   if (values.devices === undefined) await measureAll()
-  else await runMany(Number(values.devices), 64, (line) => console.log(line))
+  else {
+    const { onRecord } = await runMany(Number(values.devices), 64, (line) => console.log(line))
+    console.log(`${onRecord} devices are finished on record`)
+  }
 }
 
 async function measureAll(): Promise<void> {
