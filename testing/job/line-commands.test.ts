@@ -46,9 +46,15 @@ test('a ledger is listed, shown, added to, witnessed, and proves a device to a t
   await json([...run('--virtual', '1')])
   const since = ['--since', file('a.note.signed'), '--consistency-out', file('grown.json')]
   await json(['ledger', 'checkpoint', ledger, '--out', file('b.note'), ...since])
+  const unshown = sign('b.note', '--previous', file('a.note.signed'))
+  await failsPlainly(unshown, { code: 'LEDGER_CONSISTENCY_MISSING', says: /nothing that shows that this one has/ })
   await json(sign('b.note', '--previous', file('a.note.signed'), '--consistency', file('grown.json')))
   const keys = ['--writer-key', file('station.pem'), '--witness-key', file('notary.pem')]
   await json(['ledger', 'verify', ledger, '--checkpoint', file('b.note.signed'), ...keys])
+  await failsPlainly(['ledger', 'verify', ledger, '--writer-key', file('notary.pem')], {
+    code: 'LEDGER_FOUNDER_OTHER',
+    says: /ledger\.jsonl was begun by the key [0-9a-f]{64}, and the key that was given is [0-9a-f]{64}\./,
+  })
   await json(['ledger', 'prove', ledger, uid, '--checkpoint', file('b.note.signed'), '--out', file('proof.json')])
   assert.ok(readFileSync(file('proof.json')).length < PROOF_BYTES_MAX)
   const [proved] = await json(['ledger', 'check-proof', file('proof.json'), ...keys])

@@ -1,12 +1,12 @@
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type CeremonyRecord, runCeremony, verifyCeremony } from '@birthmark/factory/authority'
-import { silentLog } from '@birthmark/foundation/kernel'
+import { inFile, isFault, silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { formatName, parseCertificate } from '@birthmark/foundation/x509'
 import { Command } from 'commander'
 import { type Output, processOutput } from '../output.ts'
-import { passphraseOf, readInput } from './ca-folder.ts'
+import { parseInput, passphraseOf, readInput } from './ca-folder.ts'
 
 /** `birthmark ca ceremony`: keys made before witnesses. */
 export function caCeremony(): Command {
@@ -57,6 +57,8 @@ async function runCommand(flags: {
     output.json({ transcript: flags.transcript, root: formatName(root.subject), fingerprint: root.fingerprint })
     if (!output.jsonWanted)
       output.say(`${formatName(root.subject)} sealed ${flags.transcript}.\nSHA-256 ${root.fingerprint}`)
+  } catch (error) {
+    throw isFault(error, 'CEREMONY_SCRIPT_INVALID') ? inFile(flags.script, error) : error
   } finally {
     people?.close()
   }
@@ -88,8 +90,8 @@ function ceremonyVerify(): Command {
 
 function verifyCommand(path: string, flags: { readonly root?: string; readonly json?: boolean }): void {
   const output = processOutput({ json: flags.json === true })
-  const expected = flags.root === undefined ? undefined : parseCertificate(readInput(flags.root))
-  const { root, records, head } = verifyCeremony(readInput(path), expected)
+  const expected = flags.root === undefined ? undefined : parseInput(flags.root, parseCertificate)
+  const { root, records, head } = parseInput(path, (text) => verifyCeremony(text, expected))
   const told = records.filter((record) => record.kind !== 'sealed')
   output.json({ root: formatName(root.subject), fingerprint: root.fingerprint, head, records: told })
   if (output.jsonWanted) return

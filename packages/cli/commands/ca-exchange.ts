@@ -5,7 +5,7 @@ import {
   parseKnownSerials,
   requestCertificate,
 } from '@birthmark/factory/authority'
-import { encodeUtf8, silentLog } from '@birthmark/foundation/kernel'
+import { encodeUtf8, inFile, silentLog } from '@birthmark/foundation/kernel'
 import { replaceFile, systemClock } from '@birthmark/foundation/system'
 import {
   type Certificate,
@@ -23,6 +23,7 @@ import {
   type CaFlags,
   caFault,
   caName,
+  parseInput,
   passphraseOf,
   readInput,
   readInputBytes,
@@ -160,7 +161,7 @@ async function importCommand(flags: ImportFlags): Promise<void> {
     ...passphraseOf(flags),
     key,
     certificates: [...certificates, ...certificatesIn(flags.certificate ?? [])],
-    ...(knownSerials !== undefined && { known: parseKnownSerials(readInput(knownSerials)) }),
+    ...(knownSerials !== undefined && { known: parseInput(knownSerials, parseKnownSerials) }),
     settings: { ...rulesOf({ ...flags, name: '' }), signs },
     ...makerKeyOf({ ...flags, name: '' }),
     clock: systemClock,
@@ -174,15 +175,25 @@ function materialOf(flags: ImportFlags): { readonly key: KeyChoice; readonly cer
   if ((key === undefined) === (pkcs12 === undefined)) throw caFault('CA_KEY_NOT_NAMED')
   const passphrase = keyPassphraseFile === undefined ? undefined : readPassphrase(keyPassphraseFile)
   if (pkcs12 !== undefined) {
-    const read = readPkcs12(readInputBytes(pkcs12), passphrase ?? '')
+    const read = readBundle(pkcs12, passphrase ?? '')
     return { key: { kind: 'import', signer: read.key }, certificates: read.certificates }
   }
   if (key?.startsWith('pkcs11:') === true) return { key: { kind: 'pkcs11', uri: key }, certificates: [] }
-  return { key: { kind: 'import', signer: SoftwareSigner.import(readInput(key ?? ''), passphrase) }, certificates: [] }
+  const signer = parseInput(key ?? '', (pem) => SoftwareSigner.import(pem, passphrase))
+  return { key: { kind: 'import', signer }, certificates: [] }
+}
+
+function readBundle(path: string, passphrase: string): ReturnType<typeof readPkcs12> {
+  const bytes = readInputBytes(path)
+  try {
+    return readPkcs12(bytes, passphrase)
+  } catch (error) {
+    throw inFile(path, error)
+  }
 }
 
 function certificatesIn(files: readonly string[]): readonly Certificate[] {
-  return files.flatMap((file) => parseCertificates(readInput(file)))
+  return files.flatMap((file) => parseInput(file, parseCertificates))
 }
 
 function signsOption(): Option {

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { type Authority, createAuthority, openAuthority } from '@birthmark/factory/authority'
-import { faults, type Log, type Raise } from '@birthmark/foundation/kernel'
+import { faults, inFile, type Log, type Raise } from '@birthmark/foundation/kernel'
 import { asFileFault, readTextFile, replaceFile, systemClock, systemEntropy } from '@birthmark/foundation/system'
-import type { DistinguishedName } from '@birthmark/foundation/x509'
+import { type DistinguishedName, SoftwareSigner } from '@birthmark/foundation/x509'
 
 export const CA_FAULTS = {
   PASSPHRASE_FILE_EMPTY: {
@@ -87,6 +87,25 @@ export function readInput(path: string): string {
   const text = readTextFile(path)
   if (text === undefined) throw caFault('CA_INPUT_MISSING', { path })
   return text
+}
+
+/**
+ * Reads a text file that must be there with `parse`, whose faults then name the file.
+ *
+ * @throws `CA_INPUT_MISSING`, `FILE_NOT_PERMITTED`, `FILE_UNUSABLE`, and what `parse` throws
+ */
+export function parseInput<Value>(path: string, parse: (text: string) => Value): Value {
+  const text = readInput(path)
+  try {
+    return parse(text)
+  } catch (error) {
+    throw inFile(path, error)
+  }
+}
+
+/** Opens a private key, encrypted PKCS#8 in PEM. @throws What {@link parseInput} throws, and of keys */
+export function openKeyFile(path: string, passphrase: string): SoftwareSigner {
+  return parseInput(path, (pem) => SoftwareSigner.fromEncryptedPem(pem, passphrase))
 }
 
 /** Gives a path that a command reads from by itself, once there is something. @throws `CA_INPUT_MISSING` */

@@ -1,7 +1,8 @@
 import type { AuthoritySettings, KeyChoice } from '@birthmark/factory/authority'
+import { parseMakerKey } from '@birthmark/factory/order'
 import type { DistinguishedName, SignatureAlgorithm } from '@birthmark/foundation/x509'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { caName, readInput } from './ca-folder.ts'
+import { caName, parseInput } from './ca-folder.ts'
 
 /** What the commands that set up a CA have in common. */
 export interface SetupFlags {
@@ -49,7 +50,13 @@ export function rulesOf({ allowMlDsa, certificatesMax }: SetupFlags): Partial<Om
 
 /** Gives the text of the pinned maker's key. */
 export function makerKeyOf({ makerKey }: SetupFlags): { readonly makerKey?: string } {
-  return makerKey === undefined ? {} : { makerKey: readInput(makerKey) }
+  return makerKey === undefined ? {} : { makerKey: parseInput(makerKey, soundMakerKey) }
+}
+
+/** Looks at a maker's key where its file is still known; the authority takes the text. */
+function soundMakerKey(pem: string): string {
+  parseMakerKey(pem)
+  return pem
 }
 
 /** Gives where a key is: behind a module, or made in the folder. */

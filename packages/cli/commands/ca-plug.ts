@@ -1,9 +1,10 @@
+import { resolve } from 'node:path'
 import { type ExternalSettings, plugAuthority } from '@birthmark/factory/authority'
 import { silentLog } from '@birthmark/foundation/kernel'
 import { systemClock } from '@birthmark/foundation/system'
 import { parseCertificates } from '@birthmark/foundation/x509'
 import { type Command, InvalidArgumentError } from 'commander'
-import { type CaFlags, caFault, readInput } from './ca-folder.ts'
+import { type CaFlags, caFault, parseInput } from './ca-folder.ts'
 import { makerKeyOf, onAuthority, rulesOf, type SetupFlags, withRules } from './ca-options.ts'
 import { showCommand } from './ca-work.ts'
 
@@ -34,12 +35,13 @@ interface PlugFlags extends CaFlags, Omit<SetupFlags, 'name'> {
 
 async function plugCommand(flags: PlugFlags): Promise<void> {
   const { command, url, tokenFile, timeout, daysMin } = flags
-  const [first, ...others] = parseCertificates(readInput(flags.certificate))
+  const [first, ...others] = parseInput(flags.certificate, parseCertificates)
   if (first === undefined || (command === undefined) === (url === undefined)) throw caFault('CA_PLUG_NOT_NAMED')
   const external: ExternalSettings = {
     ...(command !== undefined && { command }),
     ...(url !== undefined && { url }),
-    ...(tokenFile !== undefined && { tokenFile }),
+    // It is read from wherever the authority is opened.
+    ...(tokenFile !== undefined && { tokenFile: resolve(tokenFile) }),
     timeoutSeconds: timeout,
     validityDaysMin: daysMin,
   }

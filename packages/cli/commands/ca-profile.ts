@@ -3,7 +3,7 @@ import { addProfile, BUILT_IN, CheckedProfile, readProfiles, sampleFindings } fr
 import { systemClock } from '@birthmark/foundation/system'
 import { Command } from 'commander'
 import { processOutput } from '../output.ts'
-import { caFault, readInput } from './ca-folder.ts'
+import { caFault, parseInput, readInput } from './ca-folder.ts'
 
 /** `birthmark ca profile`: what kinds of certificates there are. */
 export function caProfile(): Command {
@@ -16,7 +16,7 @@ export function caProfile(): Command {
 
 /** Gives the profile that a file holds, or the name as it is where there is no such file. */
 export function profileNamed(nameOrFile: string): string | CheckedProfile {
-  return existsSync(nameOrFile) ? CheckedProfile.parse(readInput(nameOrFile)) : nameOrFile
+  return existsSync(nameOrFile) ? parseInput(nameOrFile, (text) => CheckedProfile.parse(text)) : nameOrFile
 }
 
 function profileCheck(): Command {
@@ -36,7 +36,7 @@ async function checkCommand(file: string, flags: { readonly json?: boolean }): P
 
 /** Reads a profile and tries it. @throws `PROFILE_INVALID`, `CA_PROFILE_BREAKS_RULES`, `CA_INPUT_MISSING` */
 async function checked(file: string): Promise<CheckedProfile> {
-  const profile = CheckedProfile.parse(readInput(file))
+  const profile = parseInput(file, (text) => CheckedProfile.parse(text))
   const findings = await sampleFindings(profile, systemClock.now())
   if (findings.length === 0) return profile
   const rules = findings.map(({ rule, key, otherwise, source }) => `${rule} (${key}): ${otherwise}, by ${source}`)

@@ -5,7 +5,7 @@ import { formatName, parseCertificate } from '@birthmark/foundation/x509'
 import type { Command } from 'commander'
 import { processOutput } from '../output.ts'
 import { askForCode, type RegistrationFlags, registerCa } from './ca-cloud.ts'
-import { type CaFlags, readInput, withAuthority } from './ca-folder.ts'
+import { type CaFlags, parseInput, withAuthority } from './ca-folder.ts'
 import { example, onAuthority } from './ca-options.ts'
 import { registrationOptions } from './ca-register.ts'
 import { saveCertificate } from './ca-work.ts'
@@ -53,7 +53,7 @@ async function proveCommand(flags: ProveFlags): Promise<void> {
   if (named.length !== 1 || (out === undefined) !== (cloud !== undefined)) throw caProveFault('CA_PROOF_NOT_NAMED')
   if (cloud !== undefined) return proveToCloud(flags, cloud)
   await withAuthority(flags, silentLog, async (authority) => {
-    const code = registrationCode ?? parseProofRequest(readInput(request ?? '')).registrationCode
+    const code = registrationCode ?? parseInput(request ?? '', parseProofRequest).registrationCode
     const issued = await authority.prove(code)
     if (registrationCode !== undefined)
       return saveCertificate({ ...flags, out: out ?? '' }, issued, 'verification certificate')

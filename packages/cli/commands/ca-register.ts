@@ -4,7 +4,7 @@ import { formatName } from '@birthmark/foundation/x509'
 import { Command } from 'commander'
 import { processOutput } from '../output.ts'
 import { askForCode, type CloudFlags, type RegistrationFlags, registerCa } from './ca-cloud.ts'
-import { readInput } from './ca-folder.ts'
+import { parseInput } from './ca-folder.ts'
 
 /** `birthmark ca register`: the side of the cloud's owner, who has no CA key. */
 export function caRegister(): Command {
@@ -65,8 +65,8 @@ function registerComplete(): Command {
 async function completeCommand(
   flags: CloudFlags & RegistrationFlags & { readonly request: string; readonly proof: string; readonly json?: boolean },
 ): Promise<void> {
-  const { registrationCode } = parseProofRequest(readInput(flags.request))
-  const proof = parseProof(readInput(flags.proof), registrationCode)
+  const { registrationCode } = parseInput(flags.request, parseProofRequest)
+  const proof = parseInput(flags.proof, (text) => parseProof(text, registrationCode))
   const registered = await registerCa(flags, proof)
   const ca = formatName(proof.caCertificate.subject)
   const output = processOutput({ json: flags.json === true })

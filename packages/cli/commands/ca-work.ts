@@ -4,7 +4,7 @@ import { days, encodeUtf8, silentLog } from '@birthmark/foundation/kernel'
 import { replaceFile } from '@birthmark/foundation/system'
 import { type Certificate, formatName, fromPem, parseCertificate, toPem } from '@birthmark/foundation/x509'
 import { type Output, processOutput } from '../output.ts'
-import { type CaFlags, caFault, readInput, withAuthority } from './ca-folder.ts'
+import { type CaFlags, caFault, parseInput, readInput, withAuthority } from './ca-folder.ts'
 import { profileNamed } from './ca-profile.ts'
 import { revokeOverSocket } from './ca-socket.ts'
 
@@ -90,7 +90,7 @@ export async function crlCommand(flags: CaFlags & { readonly out: string; readon
 
 function serialOf({ certificate, serial }: { readonly certificate?: string; readonly serial?: string }): string {
   if ((certificate === undefined) === (serial === undefined)) throw caFault('CA_CERTIFICATE_NOT_NAMED')
-  if (certificate !== undefined) return parseCertificate(readInput(certificate)).serialNumber
+  if (certificate !== undefined) return parseInput(certificate, parseCertificate).serialNumber
   return (serial ?? '').toLowerCase().replaceAll(':', '')
 }
 

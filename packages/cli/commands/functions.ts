@@ -1,9 +1,20 @@
 import { basename } from 'node:path'
+import { notJson } from '@birthmark/factory/json'
+import { faults, type Raise } from '@birthmark/foundation/kernel'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { callOwnApi } from '../cloud-client.ts'
 import { processOutput } from '../output.ts'
 import { readInput } from './ca-folder.ts'
 import { accessOf, type ControlFlags, listOf, membersOf, usesControl } from './control-flags.ts'
+
+export const FUNCTION_COMMAND_FAULTS = {
+  FUNCTION_EVENT_INVALID: {
+    blame: 'caller',
+    message: 'the event in {path} is {why}',
+    remedy: 'Write the event as JSON, as the function is to get it.',
+  },
+} as const
+const functionsFault: Raise<typeof FUNCTION_COMMAND_FAULTS> = faults(FUNCTION_COMMAND_FAULTS)
 
 /** `birthmark functions`: what rules and pre-provisioning hooks call. */
 export function functionsCommand(): Command {
@@ -84,7 +95,7 @@ function invokeCommand(): Command {
     .addHelpText('after', '\nExample:\n  birthmark functions invoke allow --event event.json')
     .action(async (name: string, flags: ControlFlags & { readonly event?: string }) => {
       const output = processOutput({ json: flags.json === true })
-      const event: unknown = flags.event === undefined ? {} : JSON.parse(readInput(flags.event))
+      const event: unknown = flags.event === undefined ? {} : readEvent(flags.event)
       const path = `/v1/invocations/${encodeURIComponent(name)}`
       const result = membersOf(await callOwnApi(accessOf(flags), 'POST', path, { event }))
       output.json(result)
@@ -93,6 +104,16 @@ function invokeCommand(): Command {
       output.say(`${String(outcome)}: ${typeof told === 'string' ? told : 'it took too long'}`)
       if (outcome !== 'answered') process.exitCode = 1
     })
+}
+
+/** Reads the event of an invocation. @throws `FUNCTION_EVENT_INVALID`, `CA_INPUT_MISSING` */
+function readEvent(path: string): unknown {
+  const text = readInput(path)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw functionsFault('FUNCTION_EVENT_INVALID', { path, why: notJson(text) })
+  }
 }
 
 function deleteCommand(): Command {

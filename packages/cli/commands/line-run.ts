@@ -4,7 +4,7 @@ import { connectBus, openLinuxBus } from '@birthmark/chip/i2c/adapters'
 import { openVirtualChip, TrustX } from '@birthmark/chip/trust-x/adapters'
 import { Ledger } from '@birthmark/factory/ledger'
 import { DeskClient, type ElementSource, type LineSummary, runLine } from '@birthmark/factory/line'
-import { type IssuingAuthority, openWorkOrder, parseMakerKey, type WorkOrder } from '@birthmark/factory/order'
+import type { IssuingAuthority, WorkOrder } from '@birthmark/factory/order'
 import { faults, type Raise, silentLog } from '@birthmark/foundation/kernel'
 import { makeFolder, systemClock, systemEntropy } from '@birthmark/foundation/system'
 import type { Signer } from '@birthmark/foundation/x509'
@@ -18,6 +18,7 @@ import { beginRunFile } from './line/run-file.ts'
 import { type LineStation, openStation, type StationFlags } from './line/station.ts'
 import { moduleElements, type PlacedElements } from './line-modules.ts'
 import { openKey } from './manifest-flags.ts'
+import { openOrder } from './order-file.ts'
 
 export const LINE_COMMAND_FAULTS = {
   LINE_ELEMENTS_NOT_NAMED: {
@@ -74,7 +75,7 @@ export async function runLineCommand(flags: LineRunFlags): Promise<void> {
   const { places } = elements
   const text = readInput(flags.workOrder)
   const station = await openStation(flags)
-  const order = openHere(text, flags, station)
+  const order = openOrder(text, flags, station.id)
   const summary = await withIssuer(flags, station, { id: order.id, text }, (authority) =>
     runOrder({ order, sockets, places, authority, station, flags, output }),
   )
@@ -103,14 +104,6 @@ async function withIssuer<Value>(
   } finally {
     await offline.close()
   }
-}
-
-function openHere(text: string, { makerKey }: LineRunFlags, { id }: LineStation): WorkOrder {
-  return openWorkOrder(text, {
-    ...(makerKey !== undefined && { makerKey: parseMakerKey(readInput(makerKey)) }),
-    station: id,
-    now: systemClock.now(),
-  })
 }
 
 interface Run {

@@ -7,10 +7,10 @@ import {
   readManifest,
 } from '@birthmark/factory/manifest'
 import { systemClock } from '@birthmark/foundation/system'
-import { SoftwareSigner } from '@birthmark/foundation/x509'
+import type { SoftwareSigner } from '@birthmark/foundation/x509'
 import { type Command, Option } from 'commander'
 import type { Output } from '../output.ts'
-import { namedFile, readInput, readPassphrase } from './ca-folder.ts'
+import { namedFile, openKeyFile, readInput, readPassphrase } from './ca-folder.ts'
 
 /** Which manifest, and what it is checked against. */
 export interface ManifestFlags {
@@ -66,7 +66,7 @@ export function signsWithKey(command: Command, required: boolean): Command {
 
 /** Opens the key of {@link signsWithKey}. */
 export function openKey(key: string, passphraseFile: string): SoftwareSigner {
-  return SoftwareSigner.fromEncryptedPem(readInput(key), readPassphrase(passphraseFile))
+  return openKeyFile(key, readPassphrase(passphraseFile))
 }
 
 /** Reads the rows that the flags name. */

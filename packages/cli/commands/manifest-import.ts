@@ -6,7 +6,7 @@ import { accessFromEnvironment } from '../access.ts'
 import { iotClient } from '../cloud-client.ts'
 import { type Output, processOutput } from '../output.ts'
 import { listenForStop } from '../signals.ts'
-import { readInput } from './ca-folder.ts'
+import { parseInput } from './ca-folder.ts'
 import { type ManifestFlags, maySkipRows, readsManifest, rowsOf, tellRow, tellSummary } from './manifest-flags.ts'
 import { ImportJournal } from './manifest-journal.ts'
 import { type RegistrationResult, registerDevices } from './manifest-register.ts'
@@ -111,7 +111,7 @@ async function register(
       status: flags.status,
       withCa: flags.withCa === true,
       inBulk: flags.bulk === true,
-      authorities: flags.ca === undefined ? [] : parseCertificates(readInput(flags.ca)),
+      authorities: flags.ca === undefined ? [] : parseInput(flags.ca, parseCertificates),
       isDone: (fingerprint) => journal.has(fingerprint),
       isStopped,
       onResult: (result) => {

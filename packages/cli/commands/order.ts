@@ -1,9 +1,10 @@
-import { openWorkOrder, parseMakerKey, signWorkOrder } from '@birthmark/factory/order'
-import { replaceFile, systemClock } from '@birthmark/foundation/system'
+import { parseWorkOrder, signWorkOrder } from '@birthmark/factory/order'
+import { replaceFile } from '@birthmark/foundation/system'
 import { SoftwareSigner, toPem } from '@birthmark/foundation/x509'
 import { Command } from 'commander'
 import { processOutput } from '../output.ts'
-import { readInput, readPassphrase, writeNewKey } from './ca-folder.ts'
+import { openKeyFile, parseInput, readInput, readPassphrase, writeNewKey } from './ca-folder.ts'
+import { openOrder } from './order-file.ts'
 
 /** `birthmark order`: the maker's permission to personalise devices. */
 export function orderCommand(): Command {
@@ -64,8 +65,12 @@ async function signOrder(flags: {
   readonly json?: boolean
 }): Promise<void> {
   const output = processOutput({ json: flags.json === true })
-  const signer = SoftwareSigner.fromEncryptedPem(readInput(flags.key), readPassphrase(flags.passphraseFile))
-  replaceFile(flags.out, await signWorkOrder(readInput(flags.workOrder), signer), { mode: 0o644 })
+  const signer = openKeyFile(flags.key, readPassphrase(flags.passphraseFile))
+  const text = parseInput(flags.workOrder, (order) => {
+    parseWorkOrder(order)
+    return order
+  })
+  replaceFile(flags.out, await signWorkOrder(text, signer), { mode: 0o644 })
   output.json({ workOrder: flags.out })
   if (!output.jsonWanted) output.say(`The signed order is in ${flags.out}.`)
 }
@@ -91,11 +96,7 @@ function checkOrder(flags: {
 }): void {
   const output = processOutput({ json: flags.json === true })
   const { makerKey, station } = flags
-  const { id, product, count, until } = openWorkOrder(readInput(flags.workOrder), {
-    ...(makerKey !== undefined && { makerKey: parseMakerKey(readInput(makerKey)) }),
-    ...(station !== undefined && { station }),
-    now: systemClock.now(),
-  })
+  const { id, product, count, until } = openOrder(readInput(flags.workOrder), flags, station)
   const ends = until === undefined ? undefined : new Date(until).toISOString()
   output.json({ id, product, count, until: ends, signed: makerKey !== undefined })
   if (!output.jsonWanted) output.say(`${id} allows ${count} devices of ${product}${ends ? ` until ${ends}` : ''}.`)

@@ -100,7 +100,7 @@ test('a step that nobody confirms, or that fails, breaks the ceremony off, and t
   await assert.rejects(runCeremony(failing.options), { code: 'CSR_UNREADABLE' })
   assert.match(
     readFileSync(failing.options.transcriptPath, 'utf8'),
-    /"broken-off","step":3,"why":"the certificate request/,
+    /"broken-off","step":3,"why":"borealis.csr: the certificate request/,
   )
 })
 

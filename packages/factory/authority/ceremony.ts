@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ChainedLog } from '@birthmark/factory/ledger'
-import { type Clock, type Entropy, encodeUtf8, type Log, messageOf } from '@birthmark/foundation/kernel'
+import { type Clock, type Entropy, encodeUtf8, inFile, type Log, messageOf } from '@birthmark/foundation/kernel'
 import { asFileFault, replaceFile } from '@birthmark/foundation/system'
 import { type Certificate, formatName, parseCertificate, toPem, verifyCsr } from '@birthmark/foundation/x509'
 import {
@@ -170,9 +170,10 @@ async function signCa(
   options: CeremonyOptions,
 ): Promise<CeremonyFacts> {
   const { folder, passphrase, clock, entropy, log } = options
-  const { der } = verifyCsr(readBytes(join(folder, file)).toString(), { mlDsa: true })
-  const profileFile = join(folder, named)
-  const profile = existsSync(profileFile) ? CheckedProfile.parse(readBytes(profileFile).toString()) : named
+  const { der } = parseFile(folder, file, (text) => verifyCsr(text, { mlDsa: true }))
+  const profile = existsSync(join(folder, named))
+    ? parseFile(folder, named, (text) => CheckedProfile.parse(text))
+    : named
   const root = rootFolderOf(parseCeremonyScript(options.script).steps, options)
   const opened = { folder: root, ...(passphrase !== undefined && { passphrase }), clock, entropy, log }
   const authority = await openAuthority(opened)
@@ -214,6 +215,16 @@ async function seal(
 function rootFolderOf(steps: readonly CeremonyStep[], { folder }: CeremonyOptions): string {
   const step = steps.find((candidate) => candidate.do === 'make-root' || candidate.do === 'open-root')
   return join(folder, step !== undefined && 'folder' in step ? step.folder : '')
+}
+
+/** Reads a file that the script names; what is wrong in it names the file, as the script does. */
+function parseFile<Value>(folder: string, name: string, parse: (text: string) => Value): Value {
+  const text = readBytes(join(folder, name)).toString()
+  try {
+    return parse(text)
+  } catch (error) {
+    throw inFile(name, error)
+  }
 }
 
 function readBytes(path: string): Buffer {

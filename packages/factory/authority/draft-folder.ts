@@ -19,8 +19,20 @@ export async function makeWhole<Value>(folder: string, fill: (draft: string) => 
     return value
   } catch (error) {
     rmSync(draft, { recursive: true, force: true })
-    throw error
+    throw inPlaceOf(draft, folder, error)
   }
+}
+
+/** The draft is gone, and nobody named it: what went wrong in it is told of the folder that was asked for. */
+function inPlaceOf(draft: string, folder: string, error: unknown): unknown {
+  if (!(error instanceof Fault)) return error
+  const { code, blame, message, remedy, spec, context } = error
+  const moved = Object.entries(context).map(([name, value]) => [name, renamed(value)] as const)
+  function renamed<Value>(value: Value): Value | string {
+    return typeof value === 'string' ? value.replaceAll(draft, folder) : value
+  }
+  const definition = { blame, message: renamed(message), remedy: renamed(remedy), ...(spec !== undefined && { spec }) }
+  return new Fault(code, definition, Object.fromEntries(moved), error)
 }
 
 function assertFree(folder: string): void {

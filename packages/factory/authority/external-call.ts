@@ -73,6 +73,7 @@ export async function callUrl(
   { timeoutSeconds, tokenFile }: Pick<ExternalSettings, 'timeoutSeconds' | 'tokenFile'>,
 ): Promise<string> {
   const token = tokenFile === undefined ? undefined : readTextFile(tokenFile)?.trim()
+  if (tokenFile !== undefined && token === undefined) throw failed(url, `there is no file ${tokenFile} with its token`)
   const headers = {
     'content-type': 'application/x-pem-file',
     accept: 'application/x-pem-file',

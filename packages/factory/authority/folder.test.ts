@@ -66,7 +66,12 @@ test('a creation below something that is no folder, or in a folder without right
 type Change = (options: AuthorityOptions) => Promise<Partial<AuthorityOptions> | undefined>
 const REFUSED: readonly (readonly [why: string, change: Change, code: string, says: RegExp])[] = [
   ['another passphrase', async () => ({ passphrase: 'another' }), 'AUTHORITY_PASSPHRASE_WRONG', /passphrase/],
-  ['a folder that is not there', async ({ folder }) => ({ folder: `${folder}2` }), 'AUTHORITY_MISSING', /root\.pem/],
+  [
+    'a folder that is not there',
+    async ({ folder }) => ({ folder: `${folder}2` }),
+    'AUTHORITY_MISSING',
+    /the folder is missing/,
+  ],
   ['no issuing key', remove('issuing.key.pem'), 'AUTHORITY_MISSING', /issuing\.key\.pem/],
   ['no certificate', remove('issuing.pem'), 'AUTHORITY_MISSING', /issuing\.pem/],
   ['no journal', remove('journal.jsonl'), 'AUTHORITY_MISSING', /journal\.jsonl/],

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseMakerKey } from '@birthmark/factory/order'
 import { isFault } from '@birthmark/foundation/kernel'
@@ -81,11 +82,11 @@ export function readAuthorityKey(folder: string, file: AuthorityFile, passphrase
   return damagedOnFailure(folder, file, () => SoftwareSigner.fromEncryptedPem(pem, passphrase))
 }
 
-/** A file that is not there is named: nothing is made in its place. */
+/** A file, or folder, that is not there is named: nothing is made in its place. */
 function readAuthorityFile(folder: string, file: AuthorityFile): string {
   const text = readTextFile(pathOf(folder, file))
-  if (text === undefined) throw authorityFault('AUTHORITY_MISSING', { folder, file: AUTHORITY_FILES[file] })
-  return text
+  if (text !== undefined) return text
+  throw authorityFault('AUTHORITY_MISSING', { folder, file: existsSync(folder) ? AUTHORITY_FILES[file] : 'the folder' })
 }
 
 /** Says which file it was, and that it is ours: to the x509 room every certificate and key is a stranger's. */

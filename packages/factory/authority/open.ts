@@ -12,6 +12,7 @@ import { Journal } from './journal.ts'
 import { type OpenedKey, openKey } from './keys.ts'
 import { readProfiles } from './profile-store.ts'
 import { type AuthoritySettings, readSettings } from './settings.ts'
+import { setupFault } from './setup-faults.ts'
 
 /** What opening an authority needs. */
 export interface AuthorityOptions {
@@ -32,8 +33,8 @@ export interface AuthorityOptions {
  * The root's key is not touched, unless the root itself is what signs here.
  *
  * @throws `AUTHORITY_MISSING`, `AUTHORITY_DAMAGED`, `AUTHORITY_PASSPHRASE_WRONG`, `AUTHORITY_PASSPHRASE_MISSING`,
- * `AUTHORITY_IN_USE`, `SETTINGS_INVALID`, `KEY_URI_INVALID`, `LEDGER_DAMAGED`, `FILE_NOT_PERMITTED`, `DISK_FULL`,
- * `FILE_UNUSABLE` (all operator), and what a PKCS#11 module says
+ * `AUTHORITY_IN_USE`, `CA_CERTIFICATE_AWAITED`, `SETTINGS_INVALID`, `KEY_URI_INVALID`, `LEDGER_DAMAGED`,
+ * `FILE_NOT_PERMITTED`, `DISK_FULL`, `FILE_UNUSABLE` (all operator), and what a PKCS#11 module says
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
   const { folder, passphrase } = options
@@ -90,10 +91,16 @@ function absentKey({ issuing }: IssuerPath): OpenedKey {
 
 /** A root that signs CAs has no certificate but its own. */
 function readPath(folder: string, { signs }: AuthoritySettings): IssuerPath {
+  if (isAwaited(folder)) throw setupFault('CA_CERTIFICATE_AWAITED', { folder })
   const root = readAuthorityCertificate(folder, 'rootCertificate')
   const isRoot = signs === 'cas' && !existsSync(pathOf(folder, 'issuingCertificate'))
   const issuing = isRoot ? root : readAuthorityCertificate(folder, 'issuingCertificate')
   return { root, issuing, chain: readAuthorityChain(folder) }
+}
+
+/** The request is there until the certificate is, which comes last. */
+function isAwaited(folder: string): boolean {
+  return existsSync(pathOf(folder, 'request')) && !existsSync(pathOf(folder, 'issuingCertificate'))
 }
 
 /** Spells a name as it is read from a CSR: IPv6 addresses as RFC 5952 does, which a URL does as well. */

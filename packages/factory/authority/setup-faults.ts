@@ -18,12 +18,17 @@ export const SETUP_FAULTS = {
   AUTHORITY_PASSPHRASE_MISSING: {
     blame: 'operator',
     message: 'a key in {folder} is encrypted, and no passphrase was given',
-    remedy: 'Give the passphrase that the authority was created with.',
+    remedy: 'Give the passphrase that the authority was created with; a new one needs one of your choice.',
   },
   CA_REQUEST_MISSING: {
     blame: 'operator',
     message: 'no certificate is awaited in {folder}',
     remedy: "Make the key and its request first ('birthmark ca request'), or name the folder where that was done.",
+  },
+  CA_CERTIFICATE_AWAITED: {
+    blame: 'operator',
+    message: 'the CA in {folder} waits for its certificate, and signs nothing before',
+    remedy: "Take the certificate that came back for its request ('birthmark ca accept'), then ask again.",
   },
   CA_CERTIFICATE_REFUSED: {
     blame: 'operator',

@@ -50,7 +50,7 @@ test('an object with every member right is read', () => {
 })
 
 const REFUSED: readonly (readonly [why: string, text: string, problem: string])[] = [
-  ['not JSON', '{', 'this is not JSON'],
+  ['not JSON', '{', 'this is not JSON at line 1, column 2: it ends too early'],
   ['a list', '[]', 'this must be an object'],
   ['null', 'null', 'this must be an object'],
   ['a text', '"x"', 'this must be an object'],

@@ -1,3 +1,5 @@
+import { notJson } from './syntax.ts'
+
 /** A value, or all that is wrong with the text: sentences without a full stop, `member.path says-what`. */
 export type Parsed<Value> =
   | { readonly ok: true; readonly value: Value }
@@ -5,16 +7,18 @@ export type Parsed<Value> =
 
 /**
  * Reads a JSON text (RFC 8259) that is one object. Any text gives an answer; nothing is thrown by the reading itself.
+ * One that is no JSON has one problem, with the line and the column of the first place where it is none.
  *
  * @param read Asks for every member that may be there; one that it did not ask for is a problem.
+ * @param firstLine The number of the text's first line, where it is a part of a file.
  * @example readJsonObject(line, (members) => ({ id: members.integer('id', 0, 10) }))
  */
-export function readJsonObject<Value>(text: string, read: (members: Members) => Value): Parsed<Value> {
+export function readJsonObject<Value>(text: string, read: (members: Members) => Value, firstLine = 1): Parsed<Value> {
   let input: unknown
   try {
     input = JSON.parse(text)
   } catch {
-    return { ok: false, problems: ['this is not JSON'] }
+    return { ok: false, problems: [`this is ${notJson(text, firstLine)}`] }
   }
   const problems: string[] = []
   const value = Members.read(input, '', problems, read)

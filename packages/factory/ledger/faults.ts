@@ -53,10 +53,21 @@ export const LEDGER_FAULTS = {
     remedy:
       'Stages: begun, made, locked, shipped, owner-changed, scrapped, revoked. Add shipped, owner-changed, revoked.',
   },
+  LEDGER_CONSISTENCY_MISSING: {
+    blame: 'caller',
+    message: 'an earlier checkpoint is named, and nothing that shows that this one has grown from it',
+    remedy: "Add --consistency FILE, which 'birthmark ledger checkpoint --since' writes.",
+  },
   LEDGER_RECEIVER_MISSING: {
     blame: 'caller',
     message: '{event} needs to say to whom',
     remedy: 'Add --to "NAME".',
+  },
+  LEDGER_FOUNDER_OTHER: {
+    blame: 'operator',
+    message: '{path} was begun by the key {founder}, and the key that was given is {given}',
+    remedy:
+      "Name the key of the station that began it, or this key's ledger. If both are right, the ledger was exchanged.",
   },
   CHECKPOINT_INVALID: {
     blame: 'peer',

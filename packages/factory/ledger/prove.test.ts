@@ -109,8 +109,12 @@ test('a checkpoint is witnessed, once it is what the last one grew into, and hol
   assert.equal((await verifyLedger(path, expected)).ok, true)
   const unseen = await verifyLedger(path, { checkpoint: second, witnesses: [stranger.publicKey] })
   assert.ok(!unseen.ok && unseen.why.includes('did not sign'))
-  const otherFounder = await verifyLedger(path, { founder: stranger.publicKey })
-  assert.ok(!otherFounder.ok && otherFounder.line === 1)
+  const [founder = new Uint8Array()] = writers
+  assert.equal((await verifyLedger(path, { founder })).ok, true)
+  await assert.rejects(verifyLedger(path, { founder: stranger.publicKey }), {
+    code: 'LEDGER_FOUNDER_OTHER',
+    context: { path, founder: keyIdOf(founder), given: keyIdOf(stranger.publicKey) },
+  })
 
   const forged = { ...checkpoint, signatures: [] }
   const refused = { code: 'CHECKPOINT_INVALID' }

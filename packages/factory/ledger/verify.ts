@@ -2,6 +2,7 @@ import type { Members } from '@birthmark/factory/json'
 import { equalBytes } from '@birthmark/foundation/kernel'
 import { type ChainFile, openForReading } from './chain-file.ts'
 import { walkChain } from './chain-reader.ts'
+import { ledgerFault } from './faults.ts'
 import { type AnyLedgerRecord, readLedgerRecord } from './records.ts'
 import { emptyState, type SealedState, walkSealed } from './sealed-reader.ts'
 import { type Checkpoint, isCheckpointSigned, keyIdOf } from './tree-head.ts'
@@ -40,13 +41,13 @@ export interface LedgerExpectations {
  * hashes anew, the first line of those that one signature covers. That lines are missing at the end only shows when
  * there is a head or a checkpoint, and that everything is another history only against a founder or a witness.
  *
- * @throws `FILE_NOT_PERMITTED`, `FILE_UNUSABLE`
+ * @throws `LEDGER_FOUNDER_OTHER`, because that is no damage; `FILE_NOT_PERMITTED`, `FILE_UNUSABLE` (operator)
  */
 export async function verifyLedger(path: string, expected: LedgerExpectations = {}): Promise<LedgerVerdict> {
   const file = await openForReading(path)
   try {
     const state = emptyState()
-    const check = new Expectations(expected)
+    const check = new Expectations(path, expected)
     for await (const step of walkSealed(file, file.sizeAtOpen, state)) {
       if (step.kind === 'damage') {
         return step.line === 1 && (await isOld(file)) ? await verifyOld(file, expected) : { ok: false, ...bad(step) }
@@ -65,14 +66,16 @@ export async function verifyLedger(path: string, expected: LedgerExpectations = 
 
 /** Compares a ledger, line by line, with what was known of it before. */
 class Expectations {
+  readonly #path: string
   readonly #expected: LedgerExpectations
   readonly #tree = emptyState().frontier
 
-  constructor(expected: LedgerExpectations) {
+  constructor(path: string, expected: LedgerExpectations) {
+    this.#path = path
     this.#expected = expected
   }
 
-  /** @returns What is wrong with the entry. */
+  /** @returns What is wrong with the entry. @throws `LEDGER_FOUNDER_OTHER` */
   entry(
     entry: { seq: number; hash: string; content: AnyLedgerRecord; leaf: Uint8Array },
     state: SealedState,
@@ -83,7 +86,10 @@ class Expectations {
       return 'it is not the entry that the given head names'
     }
     if (content.kind === 'ledger') {
-      if (founder !== undefined && !equalBytes(founder, content.publicKey)) return 'another key founded this ledger'
+      if (founder !== undefined && !equalBytes(founder, content.publicKey)) {
+        const keys = { founder: keyIdOf(content.publicKey), given: keyIdOf(founder) }
+        throw ledgerFault('LEDGER_FOUNDER_OTHER', { path: this.#path, ...keys })
+      }
       if (checkpoint !== undefined && checkpoint.ledger !== content.id) return 'the checkpoint is of another ledger'
     }
     if (checkpoint === undefined || this.#tree.size > checkpoint.size) return undefined

@@ -1,3 +1,4 @@
+import { inFile, isFault } from '@birthmark/foundation/kernel'
 import { replaceFileInParts } from '@birthmark/foundation/system'
 import { type Certificate, parseCertificate, type Signer, toPem } from '@birthmark/foundation/x509'
 import { fileBytes } from './bytes.ts'
@@ -67,7 +68,11 @@ export async function writeDeviceList(
  * @throws `MANIFEST_INVALID` (peer), also when it is signed already; the faults of files, and what the signer throws
  */
 export async function signManifest(path: string, out: string, signer: Signer): Promise<void> {
-  await replaceFileInParts(out, signOwn(fileBytes(path), signer))
+  try {
+    await replaceFileInParts(out, signOwn(fileBytes(path), signer))
+  } catch (error) {
+    throw isFault(error, 'MANIFEST_INVALID') ? inFile(path, error) : error
+  }
 }
 
 async function* uidLines(devices: AsyncIterable<ListedDevice>): AsyncGenerator<string, void, undefined> {

@@ -1,3 +1,5 @@
+import { notJson } from '@birthmark/factory/json'
+
 /** A JSON value that only one reading is possible of, or why the text is refused. */
 export type StrictJson = { readonly value: unknown } | { readonly why: string }
 
@@ -11,7 +13,7 @@ export function parseStrictJson(text: string, depthMax: number): StrictJson {
     // V8 parses without recursion; the text is bounded by the caller.
     value = JSON.parse(text)
   } catch {
-    return { why: 'it is not JSON' }
+    return { why: `it is ${notJson(text)}` }
   }
   const why = suspicionAbout(text, depthMax)
   return why === undefined ? { value } : { why }

@@ -1,5 +1,4 @@
-import type { Instant } from '@birthmark/foundation/kernel'
-import { messageOf } from '@birthmark/foundation/kernel'
+import { type Instant, inFile, isFault, messageOf } from '@birthmark/foundation/kernel'
 import { type Certificate, parseCertificates } from '@birthmark/foundation/x509'
 import { readPemList, readPkcs7 } from './bundles.ts'
 import { type Bytes, fileBytes } from './bytes.ts'
@@ -57,12 +56,18 @@ export async function* readManifest(
   input: ManifestInput,
   trust: ManifestTrust,
 ): AsyncGenerator<ManifestRow, void, undefined> {
-  const anchors = trust.authorities === undefined ? [] : parseAnchors(trust.authorities)
-  const signers = trust.signers === undefined ? undefined : PinnedSigners.fromPem(trust.signers)
-  const isVouchedFor = anchors.length > 0 || trust.anyIssuer === true
-  const { rows, authorities } = await open({ ...input, signers, isVouchedFor })
-  const rules = { anchors, authorities, scrapped: trust.scrapped ?? new Set<string>(), now: trust.now }
-  yield* checkRows(input.format, rows, rules)
+  try {
+    const anchors = trust.authorities === undefined ? [] : parseAnchors(trust.authorities)
+    const signers = trust.signers === undefined ? undefined : PinnedSigners.fromPem(trust.signers)
+    const isVouchedFor = anchors.length > 0 || trust.anyIssuer === true
+    const { rows, authorities } = await open({ ...input, signers, isVouchedFor })
+    const rules = { anchors, authorities, scrapped: trust.scrapped ?? new Set<string>(), now: trust.now }
+    yield* checkRows(input.format, rows, rules)
+  } catch (error) {
+    // The others are about what the file is checked against.
+    const isOfFile = isFault(error, 'MANIFEST_INVALID') || isFault(error, 'MANIFEST_UNREADABLE')
+    throw isOfFile ? inFile(input.path, error) : error
+  }
 }
 
 interface Opening extends ManifestInput {

@@ -133,7 +133,7 @@ export function invalid(line: number, why: string): Fault {
 export const SHA256: RegExp = /^[0-9a-f]{64}$/
 
 function parseLine<Value>(line: string, number: number, read: (members: Members) => Value | undefined): Value {
-  const parsed = readJsonObject(line, read)
+  const parsed = readJsonObject(line, read, number)
   if (parsed.ok && parsed.value !== undefined) return parsed.value
   throw invalid(number, parsed.ok ? 'it is incomplete' : parsed.problems.join('; '))
 }

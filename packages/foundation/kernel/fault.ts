@@ -62,6 +62,17 @@ export function isFault(error: unknown, code?: string): error is Fault {
   return error instanceof Fault && (code === undefined || error.code === code)
 }
 
+/**
+ * Gives a fault with the file that it is about before its message: what reads a text does not know where it is from.
+ * A fault that names the file already, and whatever is no fault, is given as it is.
+ */
+export function inFile(path: string, error: unknown): unknown {
+  if (!(error instanceof Fault) || error.message.includes(path)) return error
+  const { code, blame, message: told, remedy, spec, context } = error
+  const definition = { blame, message: '{inFile}: {told}', remedy, ...(spec !== undefined && { spec }) }
+  return new Fault(code, definition, { ...context, inFile: path, told }, error)
+}
+
 /** Gives the text of anything that was thrown, for logs and for people. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -8,6 +8,7 @@ export {
   type FaultDefinition,
   type FaultTable,
   faults,
+  inFile,
   isFault,
   messageOf,
   type Raise,

@@ -2,9 +2,9 @@ import { keyIdOf, Ledger, type LedgerRecord, ledgerFault, viewLedger } from '@bi
 import { parseMakerKey } from '@birthmark/factory/order'
 import { silentLog } from '@birthmark/foundation/kernel'
 import { systemClock, systemEntropy } from '@birthmark/foundation/system'
-import { type Signer, SoftwareSigner } from '@birthmark/foundation/x509'
+import type { Signer } from '@birthmark/foundation/x509'
 import { type Output, processOutput } from '../../output.ts'
-import { namedFile, readInput, readPassphrase } from '../ca-folder.ts'
+import { namedFile, openKeyFile, parseInput, readPassphrase } from '../ca-folder.ts'
 
 /** The key that an entry is signed with. */
 interface KeyFlags {
@@ -34,7 +34,7 @@ export async function admitCommand(
   flags: KeyFlags & { readonly writerKey: string; readonly writerName: string },
 ): Promise<void> {
   const output = processOutput({ json: flags.json === true })
-  const publicKey = parseMakerKey(readInput(flags.writerKey))
+  const publicKey = parseInput(flags.writerKey, parseMakerKey)
   await withLedger(path, flags, (ledger) => ledger.admitWriter({ name: flags.writerName, publicKey }))
   output.json({ writer: flags.writerName, keyId: keyIdOf(publicKey) })
   if (!output.jsonWanted) output.say(`${flags.writerName} may write into ${path} from now on.`)
@@ -46,7 +46,7 @@ async function withLedger(
   { key, passphraseFile }: KeyFlags,
   work: (ledger: Ledger) => Promise<void>,
 ): Promise<void> {
-  const signer = SoftwareSigner.fromEncryptedPem(readInput(key), readPassphrase(passphraseFile))
+  const signer = openKeyFile(key, readPassphrase(passphraseFile))
   const name = await writerNameOf(path, signer)
   const ports = { clock: systemClock, entropy: systemEntropy, log: silentLog }
   const ledger = await Ledger.open({ path, writer: { name, signer }, ...ports })

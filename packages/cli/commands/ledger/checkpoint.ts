@@ -2,6 +2,7 @@ import {
   checkpointOf,
   formatCheckpoint,
   keyIdOf,
+  ledgerFault,
   proveConsistency,
   readCheckpoint,
   viewLedger,
@@ -9,9 +10,8 @@ import {
 } from '@birthmark/factory/ledger'
 import { parseMakerKey } from '@birthmark/factory/order'
 import { replaceFile } from '@birthmark/foundation/system'
-import { SoftwareSigner } from '@birthmark/foundation/x509'
 import { processOutput } from '../../output.ts'
-import { caFault, namedFile, readInput, readPassphrase } from '../ca-folder.ts'
+import { namedFile, openKeyFile, parseInput, readInput, readPassphrase } from '../ca-folder.ts'
 
 /** `birthmark ledger checkpoint`. @throws `CHECKPOINT_INVALID`, and the faults of ledgers */
 export async function checkpointCommand(
@@ -24,7 +24,7 @@ export async function checkpointCommand(
   try {
     const checkpoint = await checkpointOf(view)
     if (since !== undefined) {
-      const grown = await proveConsistency(view, readCheckpoint(readInput(since)), checkpoint)
+      const grown = await proveConsistency(view, parseInput(since, readCheckpoint), checkpoint)
       replaceFile(consistencyOut ?? `${out}.consistency`, grown, { mode: 0o644 })
     }
     replaceFile(out, formatCheckpoint(checkpoint), { mode: 0o644 })
@@ -36,7 +36,7 @@ export async function checkpointCommand(
   }
 }
 
-/** `birthmark ledger witness`. @throws `CHECKPOINT_INVALID`, `LEDGER_WRITER_UNFIT`, and of keys and files */
+/** `birthmark ledger witness`. @throws `LEDGER_CONSISTENCY_MISSING`, `CHECKPOINT_INVALID`, and of keys and files */
 export async function witnessCommand(
   path: string,
   flags: {
@@ -52,15 +52,15 @@ export async function witnessCommand(
 ): Promise<void> {
   const output = processOutput({ json: flags.json === true })
   const { previous, consistency, name, out } = flags
-  const signer = SoftwareSigner.fromEncryptedPem(readInput(flags.key), readPassphrase(flags.passphraseFile))
-  if (previous !== undefined && consistency === undefined) throw caFault('CA_INPUT_MISSING', { path: '--consistency' })
+  const signer = openKeyFile(flags.key, readPassphrase(flags.passphraseFile))
+  if (previous !== undefined && consistency === undefined) throw ledgerFault('LEDGER_CONSISTENCY_MISSING')
   const last = previous !== undefined &&
     consistency !== undefined && {
-      previous: { checkpoint: readCheckpoint(readInput(previous)), consistency: readInput(consistency) },
+      previous: { checkpoint: parseInput(previous, readCheckpoint), consistency: readInput(consistency) },
     }
   const witnessed = await witnessCheckpoint({
-    checkpoint: readCheckpoint(readInput(path)),
-    writerKey: parseMakerKey(readInput(flags.writerKey)),
+    checkpoint: parseInput(path, readCheckpoint),
+    writerKey: parseInput(flags.writerKey, parseMakerKey),
     witness: { name, signer },
     ...last,
   })

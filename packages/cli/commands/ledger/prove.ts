@@ -2,7 +2,7 @@ import { checkProof, proveDevice, readCheckpoint, viewLedger } from '@birthmark/
 import { parseMakerKey } from '@birthmark/factory/order'
 import { replaceFile } from '@birthmark/foundation/system'
 import { processOutput } from '../../output.ts'
-import { namedFile, readInput } from '../ca-folder.ts'
+import { namedFile, parseInput } from '../ca-folder.ts'
 
 /** `birthmark ledger prove`. @throws `LEDGER_DEVICE_UNKNOWN`, `CHECKPOINT_INVALID`, and the faults of ledgers */
 export async function proveCommand(
@@ -14,7 +14,7 @@ export async function proveCommand(
   const { out, checkpoint } = flags
   const { view, close } = await viewLedger(namedFile(path))
   try {
-    const against = checkpoint === undefined ? undefined : readCheckpoint(readInput(checkpoint))
+    const against = checkpoint === undefined ? undefined : parseInput(checkpoint, readCheckpoint)
     const proof = await proveDevice(view, uid, against)
     replaceFile(out, proof, { mode: 0o644 })
     output.json({ proof: out, bytes: Buffer.byteLength(proof) })
@@ -31,11 +31,9 @@ export function checkProofCommand(
   flags: { readonly writerKey: readonly string[]; readonly witnessKey?: readonly string[]; readonly json?: boolean },
 ): void {
   const output = processOutput({ json: flags.json === true })
-  const keys = (files: readonly string[]): Uint8Array[] => files.map((file) => parseMakerKey(readInput(file)))
-  const { ledger, uid, entries } = checkProof(readInput(path), {
-    writers: keys(flags.writerKey),
-    witnesses: keys(flags.witnessKey ?? []),
-  })
+  const keys = (files: readonly string[]): Uint8Array[] => files.map((file) => parseInput(file, parseMakerKey))
+  const [writers, witnesses] = [keys(flags.writerKey), keys(flags.witnessKey ?? [])]
+  const { ledger, uid, entries } = parseInput(path, (proof) => checkProof(proof, { writers, witnesses }))
   const shown = entries.map(({ seq, time, content }) => ({
     seq,
     time: new Date(time).toISOString(),

@@ -2,9 +2,9 @@ import { ledgerFault, readCheckpoint, verifyLedger } from '@birthmark/factory/le
 import { parseManifest } from '@birthmark/factory/manifest'
 import { parseMakerKey } from '@birthmark/factory/order'
 import { processOutput } from '../../output.ts'
-import { namedFile, readInput } from '../ca-folder.ts'
+import { namedFile, parseInput } from '../ca-folder.ts'
 
-/** `birthmark ledger verify`. @throws `LEDGER_DAMAGED`, and the faults of what it is compared with */
+/** `birthmark ledger verify`. @throws `LEDGER_DAMAGED`, `LEDGER_FOUNDER_OTHER`, and of what it is compared with */
 export async function verifyCommand(
   path: string,
   flags: {
@@ -18,10 +18,10 @@ export async function verifyCommand(
   const output = processOutput({ json: flags.json === true })
   const { manifest, checkpoint, writerKey, witnessKey } = flags
   const verdict = await verifyLedger(namedFile(path), {
-    ...(manifest !== undefined && { head: parseManifest(readInput(manifest)).ledger }),
-    ...(checkpoint !== undefined && { checkpoint: readCheckpoint(readInput(checkpoint)) }),
-    ...(writerKey !== undefined && { founder: parseMakerKey(readInput(writerKey)) }),
-    ...(witnessKey !== undefined && { witnesses: witnessKey.map((file) => parseMakerKey(readInput(file))) }),
+    ...(manifest !== undefined && { head: parseInput(manifest, parseManifest).ledger }),
+    ...(checkpoint !== undefined && { checkpoint: parseInput(checkpoint, readCheckpoint) }),
+    ...(writerKey !== undefined && { founder: parseInput(writerKey, parseMakerKey) }),
+    ...(witnessKey !== undefined && { witnesses: witnessKey.map((file) => parseInput(file, parseMakerKey)) }),
   })
   if (!verdict.ok) throw ledgerFault('LEDGER_DAMAGED', { path, line: verdict.line, why: verdict.why })
   const { format, entries, hash, tornBytes, writers } = verdict

@@ -5,7 +5,7 @@ import { keptKeyUri } from '@birthmark/factory/authority'
 import { faults, type Raise } from '@birthmark/foundation/kernel'
 import { readTextFile, replaceFile } from '@birthmark/foundation/system'
 import { type Signer, SoftwareSigner } from '@birthmark/foundation/x509'
-import { readInput, readPassphrase } from '../ca-folder.ts'
+import { openKeyFile, readPassphrase } from '../ca-folder.ts'
 
 export const DESK_SIGNING_FAULTS = {
   DESK_KEY_CLOSED: {
@@ -41,7 +41,7 @@ export async function openDeskKey(folder: string, passphraseFile: string | undef
   if (passphraseFile === undefined) return { signer: CLOSED, close: () => Promise.resolve() }
   const passphrase = readPassphrase(passphraseFile)
   const path = join(folder, KEY_FILE)
-  if (existsSync(path)) return inFolder(SoftwareSigner.fromEncryptedPem(readInput(path), passphrase))
+  if (existsSync(path)) return inFolder(openKeyFile(path, passphrase))
   const signer = await SoftwareSigner.generate('ecdsa-p256-sha256')
   replaceFile(path, signer.toEncryptedPem(passphrase))
   return inFolder(signer)

@@ -3,11 +3,12 @@ import { openAllotment } from '@birthmark/factory/desk'
 import { readJsonObject } from '@birthmark/factory/json'
 import { viewLedger } from '@birthmark/factory/ledger'
 import { DeskClient, OfflineStation } from '@birthmark/factory/line'
-import { type IssuedCertificate, openWorkOrder, parseMakerKey } from '@birthmark/factory/order'
+import { type IssuedCertificate, parseMakerKey } from '@birthmark/factory/order'
 import { faults, type Raise, silentLog } from '@birthmark/foundation/kernel'
 import { makeFolder, readTextFile, replaceFile, systemClock } from '@birthmark/foundation/system'
 import { processOutput } from '../../output.ts'
-import { readInput } from '../ca-folder.ts'
+import { parseInput, readInput } from '../ca-folder.ts'
+import { openOrder } from '../order-file.ts'
 import { type DeskFlags, withDesk } from './desk-link.ts'
 import { openStation, type StationFlags } from './station.ts'
 
@@ -19,7 +20,7 @@ export const OFFLINE_FAULTS = {
   },
   LINE_ISSUERS_UNREADABLE: {
     blame: 'operator',
-    message: 'the issuers beside the allotment cannot be read from {path}',
+    message: 'the issuers beside the allotment cannot be read from {path}: {problems}',
     remedy: "Get a new allotment with 'birthmark line allot', which writes them.",
   },
 } as const
@@ -71,7 +72,7 @@ export async function allotCommand(
 /** Opens what waits under the allotment of this station. @throws `ALLOTMENT_INVALID`, `LINE_ISSUERS_UNREADABLE` */
 export async function openOffline({ data, allotment, deskKey }: OfflineFlags): Promise<OfflineStation> {
   const path = allotment ?? join(data, ALLOTMENT_FILE)
-  const opened = openAllotment(readInput(path), parseMakerKey(readInput(deskKey)))
+  const opened = readAllotment(path, deskKey)
   return OfflineStation.open({
     path: join(makeFolder(data), `offline-${opened.id}.jsonl`),
     allotment: opened,
@@ -85,7 +86,7 @@ export async function openOffline({ data, allotment, deskKey }: OfflineFlags): P
 export async function syncCommand(flags: SyncFlags): Promise<void> {
   const output = processOutput({ json: flags.json === true })
   const path = flags.allotment ?? join(flags.data, ALLOTMENT_FILE)
-  const { id, order } = openAllotment(readInput(path), parseMakerKey(readInput(flags.deskKey)))
+  const { id, order } = readAllotment(path, flags.deskKey)
   const offline = await openOffline(flags)
   try {
     const { issued, refused, account } = await withSession(flags, async (session) => {
@@ -115,14 +116,9 @@ async function withSession<Value>(
   flags: DeskFlags & StationFlags & { readonly workOrder: string; readonly makerKey?: string },
   work: (session: DeskClient) => Promise<Value>,
 ): Promise<Value> {
-  const { makerKey, workOrder } = flags
-  const text = readInput(workOrder)
+  const text = readInput(flags.workOrder)
   const station = await openStation(flags)
-  const { id } = openWorkOrder(text, {
-    ...(makerKey !== undefined && { makerKey: parseMakerKey(readInput(makerKey)) }),
-    station: station.id,
-    now: systemClock.now(),
-  })
+  const { id } = openOrder(text, flags, station.id)
   return withDesk(flags, async (send) => work(await DeskClient.open({ send, ...station, order: { id, text } })))
 }
 
@@ -140,12 +136,17 @@ async function scrappedOf(data: string, order: string): Promise<readonly string[
   }
 }
 
+function readAllotment(path: string, deskKey: string): ReturnType<typeof openAllotment> {
+  const key = parseInput(deskKey, parseMakerKey)
+  return parseInput(path, (text) => openAllotment(text, key))
+}
+
 function readIssuers(path: string): Omit<IssuedCertificate, 'certificate'> {
   const parsed = readJsonObject(readTextFile(path) ?? '', (members) => ({
     intermediates: members.texts('intermediates', /^[A-Za-z0-9+/=]{1,40000}$/, 'certificates', { least: 0 }),
     root: members.base64('root', 24_576),
   }))
-  if (!parsed.ok) throw offlineFault('LINE_ISSUERS_UNREADABLE', { path })
+  if (!parsed.ok) throw offlineFault('LINE_ISSUERS_UNREADABLE', { path, problems: parsed.problems.join('; ') })
   const { intermediates, root } = parsed.value
   return { intermediates: intermediates.map((text) => new Uint8Array(Buffer.from(text, 'base64'))), root }
 }

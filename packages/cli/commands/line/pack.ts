@@ -12,11 +12,12 @@ import {
   packCredential,
   sealFiles,
 } from '@birthmark/factory/line'
-import { openWorkOrder, parseMakerKey } from '@birthmark/factory/order'
+import { parseMakerKey } from '@birthmark/factory/order'
 import { faults, type Raise, silentLog } from '@birthmark/foundation/kernel'
 import { makeFolder, replaceFile, systemClock, systemEntropy } from '@birthmark/foundation/system'
 import { processOutput } from '../../output.ts'
-import { readInput, readPassphrase } from '../ca-folder.ts'
+import { parseInput, readInput, readPassphrase } from '../ca-folder.ts'
+import { openOrder } from '../order-file.ts'
 import { type DeskFlags, withDesk } from './desk-link.ts'
 import { draftsIn } from './draft-keys.ts'
 import { openStation, type StationFlags } from './station.ts'
@@ -57,7 +58,7 @@ export function unpackCommand(
 ): void {
   const output = processOutput({ json: flags.json === true })
   const key = createPrivateKey({ key: readInput(flags.key), passphrase: readPassphrase(flags.passphraseFile) })
-  const files = openSealedFiles(readInput(path), key)
+  const files = parseInput(path, (text) => openSealedFiles(text, key))
   const paths = writeFiles(flags.out, files)
   output.json({ files: paths })
   if (!output.jsonWanted) for (const file of paths) output.say(file)
@@ -65,16 +66,12 @@ export function unpackCommand(
 
 async function packAll(flags: PackFlags, birth: 'injected' | 'image', uids: readonly string[]): Promise<void> {
   const output = processOutput({ json: flags.json === true })
-  const { makerKey, data, out } = flags
+  const { data, out } = flags
   const form = CREDENTIAL_FORMS.find((name) => name === flags.as) ?? 'pem'
-  const recipient = flags.recipientKey === undefined ? undefined : parseMakerKey(readInput(flags.recipientKey))
+  const recipient = flags.recipientKey === undefined ? undefined : parseInput(flags.recipientKey, parseMakerKey)
   const text = readInput(flags.workOrder)
   const station = await openStation(flags)
-  const order = openWorkOrder(text, {
-    ...(makerKey !== undefined && { makerKey: parseMakerKey(readInput(makerKey)) }),
-    station: station.id,
-    now: systemClock.now(),
-  })
+  const order = openOrder(text, flags, station.id)
   const ports = { clock: systemClock, entropy: systemEntropy }
   const { name, signer } = station
   const path = join(makeFolder(data), 'ledger.jsonl')

@@ -6,7 +6,7 @@ import { type LineReport, parseRun, type RunRecord, reportLine } from '@birthmar
 import { replaceFile, systemClock } from '@birthmark/foundation/system'
 import { type Output, processOutput } from '../../output.ts'
 import { tableLines } from '../../table.ts'
-import { caFault, readInput } from '../ca-folder.ts'
+import { caFault, parseInput } from '../ca-folder.ts'
 import { reportCsv } from './report-csv.ts'
 import { reportPage } from './report-page.ts'
 import { RUNS_FOLDER } from './run-file.ts'
@@ -41,7 +41,7 @@ export async function reportCommand(flags: {
 function readRuns(folder: string): readonly RunRecord[] {
   if (!existsSync(folder)) return []
   const files = readdirSync(folder).filter((name) => name.endsWith('.json'))
-  return files.toSorted().map((name) => parseRun(readInput(join(folder, name))))
+  return files.toSorted().map((name) => parseInput(join(folder, name), parseRun))
 }
 
 /** Takes every SHA-256 in hex, wherever it stands in a line: lists, CSV, JSON lines, certificate ids of a cloud. */

@@ -5,7 +5,7 @@ import { faults, type Raise } from '@birthmark/foundation/kernel'
 import { makeFolder, readTextFile, replaceFile } from '@birthmark/foundation/system'
 import { type Signer, SoftwareSigner, toPem } from '@birthmark/foundation/x509'
 import { processOutput } from '../../output.ts'
-import { readInput, readPassphrase, writeNewKey } from '../ca-folder.ts'
+import { openKeyFile, readPassphrase, writeNewKey } from '../ca-folder.ts'
 
 export const STATION_KEY_FAULTS = {
   STATION_PASSPHRASE_NOT_NAMED: {
@@ -47,7 +47,7 @@ export async function openStation(flags: StationFlags): Promise<LineStation> {
   const passphrase = readPassphrase(from)
   const path = stationKey ?? join(makeFolder(data), STATION_KEY_FILE)
   if (stationKey === undefined && readTextFile(path) === undefined) await makeKey(path, passphrase)
-  const signer = SoftwareSigner.fromEncryptedPem(readInput(path), passphrase)
+  const signer = openKeyFile(path, passphrase)
   return { id: keyIdOf(signer.publicKey), name, signer, tokens: tokensBeside(path) }
 }
 

@@ -1,4 +1,5 @@
 import { tpmFault } from '@birthmark/chip/tpm'
+import { notJson } from '@birthmark/factory/json'
 import { faults, type Raise } from '@birthmark/foundation/kernel'
 import { readTextFile } from '@birthmark/foundation/system'
 import type { Output } from '../../output.ts'
@@ -38,7 +39,8 @@ export function deliverDocument(document: object, output: Output, out: string | 
 function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text)
-  } catch (error) {
-    throw tpmFault('TPM_DOCUMENT_INVALID', { what: 'document', why: `${path} holds no JSON` }, error)
+  } catch {
+    // Without its cause, which repeats a piece of the text: what is pending is a secret.
+    throw tpmFault('TPM_DOCUMENT_INVALID', { what: 'document', why: `${path} is ${notJson(text)}` })
   }
 }
