@@ -58,6 +58,19 @@ test('a CA that was issued to itself is passed over, the device below it is not'
   assert.match(judge(await forge(again, { subject: mailbox }), again, ca), /has the email name ca@other\.test/)
 })
 
+test('a URI whose host depends on who reads it is below no constraint', async () => {
+  // Everything at .example.
+  const ca = await constrained(fromHex('300e a00c 300a 8608 2e6578616d706c65'.replaceAll(' ', '')))
+  const verdict = async (value: string): Promise<string> =>
+    judge(await forge(ca, { subject: ACME, subjectAlternativeNames: [{ type: 'uri', value }] }), ca)
+  for (const uri of ['https://a.example', 'https://u:p@a.example:8443/x@y', 'coap://A.EXAMPLE?q']) {
+    assert.equal(await verdict(uri), 'taken', uri)
+  }
+  for (const uri of ['https://u@a.example:80@b.test/', 'https://u@b.test@a.example/', 'https://a.example:x@b.test']) {
+    assert.notEqual(await verdict(uri), 'taken', uri)
+  }
+})
+
 test('constraints that cannot be judged, and too many of them, are refused', async () => {
   const bodyOf = (subtree: string, count: number): Uint8Array => {
     const list = Buffer.concat(Array.from({ length: count }, () => fromHex(subtree)))

@@ -140,12 +140,19 @@ function isHost(value: string, base: string): boolean {
   return wanted.startsWith('.') ? host.length > wanted.length && host.endsWith(wanted) : host === wanted
 }
 
-/** The host of a URI that constraints are for. @throws {DerError} where there is none, or an address */
+/**
+ * The host of a URI that constraints are for. Programs differ in which `@` of several ends the user's part, so a URI
+ * with more than one (RFC 3986 §3.2.1 has none there) names no host.
+ *
+ * @throws {DerError} where there is none, or an address
+ */
 function hostOf(uri: string): string {
-  const [, host = ''] = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)/i.exec(uri) ?? []
+  const [, host = ''] = URI_HOST.exec(uri) ?? []
   if (host === '' || host.startsWith('[') || isIP(host) !== 0) throw new DerError('a URI without a host name')
   return host
 }
+
+const URI_HOST = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?(\[[^\]@]*\]|[^/?#:@]*)(?::[0-9]*)?(?:[/?#]|$)/i
 
 function isInNetwork(address: Uint8Array, network: Uint8Array): boolean {
   if (network.length !== 2 * address.length) return false
