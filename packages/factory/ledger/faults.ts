@@ -42,6 +42,12 @@ export const LEDGER_FAULTS = {
     remedy:
       "Nothing was changed. Keep it, 'birthmark ledger verify' still checks it; go on in a folder with a new ledger.",
   },
+  LEDGER_UNSIGNED: {
+    blame: 'operator',
+    message: '{path} is a ledger of the form birthmark-ledger/1: nobody signed it, so no key and no checkpoint fits it',
+    remedy:
+      'If there was a signed ledger, this one was put in its place. Otherwise check it without key and checkpoint.',
+  },
   LEDGER_DEVICE_UNKNOWN: {
     blame: 'caller',
     message: 'the device {uid} is not in this ledger',

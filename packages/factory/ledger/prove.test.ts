@@ -107,8 +107,13 @@ test('a checkpoint is witnessed, once it is what the last one grew into, and hol
 
   const expected = { checkpoint: second, witnesses: [witness.signer.publicKey] }
   assert.equal((await verifyLedger(path, expected)).ok, true)
-  const unseen = await verifyLedger(path, { checkpoint: second, witnesses: [stranger.publicKey] })
-  assert.ok(!unseen.ok && unseen.why.includes('did not sign'))
+  const unfit = (context: RegExp): object => ({ code: 'CHECKPOINT_INVALID', message: context })
+  const unseen = verifyLedger(path, { checkpoint: second, witnesses: [stranger.publicKey] })
+  await assert.rejects(unseen, unfit(/did not sign it/))
+  const unsigned = { checkpoint: { ...second, signatures: [] } }
+  await assert.rejects(verifyLedger(path, unsigned), unfit(/no writer of this ledger signed it/))
+  const elsewhere = { checkpoint: { ...second, ledger: '0'.repeat(32) } }
+  await assert.rejects(verifyLedger(path, elsewhere), unfit(/of another ledger/))
   const [founder = new Uint8Array()] = writers
   assert.equal((await verifyLedger(path, { founder })).ok, true)
   await assert.rejects(verifyLedger(path, { founder: stranger.publicKey }), {
@@ -213,6 +218,10 @@ test('a ledger of the form before is read and left as it is', async (t) => {
   await writeFile(path, heading.text + line.text)
   const verdict = await verifyLedger(path)
   assert.deepEqual(verdict.ok && [verdict.format, verdict.entries], ['birthmark-ledger/1', 2])
+  const stranger = await SoftwareSigner.generate('ecdsa-p256-sha256')
+  await assert.rejects(verifyLedger(path, { founder: stranger.publicKey }), { code: 'LEDGER_UNSIGNED' })
+  const other = await witnessed(await writtenLedger(t, 1))
+  await assert.rejects(verifyLedger(path, { checkpoint: other }), { code: 'LEDGER_UNSIGNED' })
   await assert.rejects(Ledger.open(ledgerOptions(path)), { code: 'LEDGER_FORMAT_OLD' })
   await assert.rejects(viewLedger(path), { code: 'LEDGER_FORMAT_OLD' })
   assert.equal(await readFile(path, 'utf8'), heading.text + line.text)

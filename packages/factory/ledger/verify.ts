@@ -41,7 +41,9 @@ export interface LedgerExpectations {
  * hashes anew, the first line of those that one signature covers. That lines are missing at the end only shows when
  * there is a head or a checkpoint, and that everything is another history only against a founder or a witness.
  *
- * @throws `LEDGER_FOUNDER_OTHER`, because that is no damage; `FILE_NOT_PERMITTED`, `FILE_UNUSABLE` (operator)
+ * @throws `LEDGER_FOUNDER_OTHER`, `CHECKPOINT_INVALID`, and `LEDGER_UNSIGNED` where a founder or a checkpoint is
+ * expected of a ledger without signatures, because these are no damage; `FILE_NOT_PERMITTED`, `FILE_UNUSABLE`
+ * (operator)
  */
 export async function verifyLedger(path: string, expected: LedgerExpectations = {}): Promise<LedgerVerdict> {
   const file = await openForReading(path)
@@ -50,7 +52,9 @@ export async function verifyLedger(path: string, expected: LedgerExpectations = 
     const check = new Expectations(path, expected)
     for await (const step of walkSealed(file, file.sizeAtOpen, state)) {
       if (step.kind === 'damage') {
-        return step.line === 1 && (await isOld(file)) ? await verifyOld(file, expected) : { ok: false, ...bad(step) }
+        if (step.line !== 1 || !(await isOld(file))) return { ok: false, ...bad(step) }
+        refuseUnsigned(path, expected)
+        return await verifyOld(file, expected)
       }
       if (step.kind === 'end') return check.end(state, step.unsealedBytes)
       for (const entry of step.entries) {
@@ -75,7 +79,7 @@ class Expectations {
     this.#expected = expected
   }
 
-  /** @returns What is wrong with the entry. @throws `LEDGER_FOUNDER_OTHER` */
+  /** @returns What is wrong with the entry. @throws `LEDGER_FOUNDER_OTHER`, `CHECKPOINT_INVALID` */
   entry(
     entry: { seq: number; hash: string; content: AnyLedgerRecord; leaf: Uint8Array },
     state: SealedState,
@@ -90,7 +94,7 @@ class Expectations {
         const keys = { founder: keyIdOf(content.publicKey), given: keyIdOf(founder) }
         throw ledgerFault('LEDGER_FOUNDER_OTHER', { path: this.#path, ...keys })
       }
-      if (checkpoint !== undefined && checkpoint.ledger !== content.id) return 'the checkpoint is of another ledger'
+      if (checkpoint !== undefined && checkpoint.ledger !== content.id) throw unfit('it is of another ledger')
     }
     if (checkpoint === undefined || this.#tree.size > checkpoint.size) return undefined
     if (seq === checkpoint.size) return this.#compare(checkpoint, state)
@@ -113,10 +117,21 @@ class Expectations {
   #compare(checkpoint: Checkpoint, { writers }: SealedState): string | undefined {
     if (!equalBytes(this.#tree.root(), checkpoint.root)) return 'the lines before it are not those of the checkpoint'
     const isWritten = [...writers.values()].some(({ publicKey }) => isCheckpointSigned(checkpoint, publicKey))
-    if (!isWritten) return 'no writer of this ledger signed the checkpoint'
+    if (!isWritten) throw unfit('no writer of this ledger signed it')
     const missing = (this.#expected.witnesses ?? []).find((key) => !isCheckpointSigned(checkpoint, key))
-    return missing === undefined ? undefined : `the witness ${keyIdOf(missing)} did not sign the checkpoint`
+    if (missing !== undefined) throw unfit(`the witness ${keyIdOf(missing)} did not sign it`)
+    return undefined
   }
+}
+
+/** What is wrong with a checkpoint is no damage of the ledger. */
+function unfit(why: string): Error {
+  return ledgerFault('CHECKPOINT_INVALID', { why })
+}
+
+/** Without signatures nothing shows who wrote it: it may stand in the place of one that has them. */
+function refuseUnsigned(path: string, { founder, checkpoint }: LedgerExpectations): void {
+  if (founder !== undefined || checkpoint !== undefined) throw ledgerFault('LEDGER_UNSIGNED', { path })
 }
 
 async function isOld(file: Pick<ChainFile, 'read' | 'sizeAtOpen'>): Promise<boolean> {
