@@ -95,7 +95,10 @@ test('a request for another key is refused, and what is missing is named', async
   assert.equal(JSON.parse(other.stdout).error.code, 'TPM_CSR_OTHER_KEY')
 
   writeFileSync(at('nonsense'), '{')
-  await failsPlainly(['tpm', 'verify', at('nonsense'), ...pending], { code: 'TPM_DOCUMENT_INVALID', says: /not JSON at line 1/ })
+  await failsPlainly(['tpm', 'verify', at('nonsense'), ...pending], {
+    code: 'TPM_DOCUMENT_INVALID',
+    says: /not JSON at line 1/,
+  })
   const offer = ['tpm', 'challenge', at('none'), ...anchors, ...pending]
   await failsPlainly(offer, { code: 'TPM_INPUT_MISSING', says: /There is no file .*none/i })
   const nowhere = ['tpm', 'info', '--tpm', at('nowhere')]
