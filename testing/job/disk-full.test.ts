@@ -1,24 +1,22 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { CreateThingCommand, DescribeThingCommand, IoTServiceException } from '@aws-sdk/client-iot'
 import { iotClient } from 'birthmark/parts'
 import { ANY_PORTS, failsPlainly, startServerCommand, stopsInOrder } from '../testkit/run-birthmark.ts'
 import { untilNoProcessNames } from '../testkit/running.ts'
+import { NO_SMALL_DISK, smallDisk } from '../testkit/small-disk.ts'
 
 /** A disk that is really full: a small one of memory, which only root may mount. */
 
-const isRoot = process.getuid?.() === 0
-const skip = isRoot ? false : 'only root may mount a small disk'
+const skip = NO_SMALL_DISK
 const SAYS =
   /^birthmark: No space is left to write \S+\. Free some space on that disk and run the command again; what was /
 
 test('a server that finds no space says so, and starts once there is some', { skip }, async (context) => {
-  const disk = await smallDisk(context)
+  const disk = smallDisk(context)
   const words = ['server', '--data', join(disk, 'cloud'), ...ANY_PORTS]
   for (const free of [4096, 40_960, 106_496]) {
     fill(disk, free)
@@ -33,7 +31,7 @@ test('a server that finds no space says so, and starts once there is some', { sk
 })
 
 test('a demo that finds no space says so and leaves nothing', { skip }, async (context) => {
-  const disk = await smallDisk(context)
+  const disk = smallDisk(context)
   for (const free of [0, 40_960, 204_800]) {
     fill(disk, free)
     await failsPlainly(['demo', '--devices', '5'], { code: 'DISK_FULL', says: SAYS }, { env: { TMPDIR: disk } })
@@ -44,7 +42,7 @@ test('a demo that finds no space says so and leaves nothing', { skip }, async (c
 })
 
 test('a disk that fills up while the server runs loses nothing that was acknowledged', { skip }, async (context) => {
-  const disk = await smallDisk(context)
+  const disk = smallDisk(context)
   const folder = join(disk, 'cloud')
   let server = await startServerCommand(folder)
   const secretAccessKey = server.ready['secretAccessKey'] ?? ''
@@ -83,18 +81,6 @@ test('a disk that fills up while the server runs loses nothing that was acknowle
   await stopsInOrder(server)
   await untilNoProcessNames(disk)
 })
-
-/** Mounts a disk of 2 MB for one test. */
-async function smallDisk(context: TestContext): Promise<string> {
-  const disk = await mkdtemp(join(tmpdir(), 'birthmark-disk-'))
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk], { encoding: 'utf8' })
-  assert.equal(status, 0, stderr)
-  context.after(() => {
-    spawnSync('umount', ['--lazy', disk])
-    rmSync(disk, { recursive: true, force: true })
-  })
-  return disk
-}
 
 /** Fills a disk until `free` bytes are left. */
 function fill(disk: string, free: number): void {

@@ -3,28 +3,16 @@ import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { encodePacket, NO_PROPERTIES } from '@birthmark/cloud/mqtt'
+import { encodePacket } from '@birthmark/cloud/mqtt'
 import { seconds } from '@birthmark/foundation/kernel'
 import fc from 'fast-check'
 import { ManualTime } from './testing/manual-timers.ts'
 import { connected } from './testing/mqtt-client.ts'
 import type { TestIdentity } from './testing/pki.ts'
+import { connectPacket } from './testing/raw-client.ts'
 import { openTestCloud, type TestCloud } from './testing/test-cloud.ts'
 
-const CONNECT = encodePacket(
-  {
-    type: 'connect',
-    protocolVersion: 4,
-    clientId: 'press-1',
-    cleanStart: true,
-    keepAlive: 60,
-    will: undefined,
-    userName: undefined,
-    password: undefined,
-    properties: NO_PROPERTIES,
-  },
-  4,
-)
+const CONNECT = encodePacket(connectPacket(4, { clientId: 'press-1' }), 4)
 
 test('arbitrary bytes, with and without a CONNECT before them, end in a cause and harm nobody', async (context) => {
   const cloud = await openTestCloud(context)
